@@ -1,7 +1,8 @@
-// CSV after RFC 4180 with a header line: comma, double-quote quoting, LF or CRLF, an optional UTF-8 byte order mark.
+// CSV after RFC 4180 with a header line: comma, double-quote quoting, LF or CRLF, an optional UTF-8
+// byte order mark.
 //
-// Every row has the header's number of fields; a number is a whole field, finite, in C notation (no locale, no
-// thousands separators). Errors read file:line:column. Tests: tests/data/csv_test.cc.
+// Every row has the header's number of fields; a number is a whole field, finite, in C notation (no
+// locale, no thousands separators). Errors read file:line:column. Tests: tests/data/csv_test.cc.
 #pragma once
 
 #include <string>
@@ -15,7 +16,8 @@ namespace assize::data {
 
 class CsvTable {
  public:
-  static StatusOr<CsvTable> Parse(std::string_view text, const std::string& origin, const DataLimits& limits = {});
+  static StatusOr<CsvTable> Parse(std::string_view text, const std::string& origin,
+                                  const DataLimits& limits = {});
   static StatusOr<CsvTable> Read(const std::string& path, const DataLimits& limits = {});
 
   const std::vector<std::string>& columns() const { return columns_; }

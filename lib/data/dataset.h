@@ -1,7 +1,8 @@
-// Dataset: inputs by the model's names (stored arrays and their declared preprocessing), labels, groups.
+// Dataset: inputs by the model's names (stored arrays and their declared preprocessing), labels,
+// groups.
 //
-// The way in for recipes and for `--data`: LoadDataset reads npz, npy, IDX and CSV. The way out is Batch, ready to
-// feed. Row contents stay inside: digests and counts are all that records may hold.
+// The way in for recipes and for `--data`: LoadDataset reads npz, npy, IDX and CSV. The way out is
+// Batch, ready to feed. Row contents stay inside: digests and counts are all that records may hold.
 // Tests: tests/data/dataset_test.cc.
 #pragma once
 
@@ -19,8 +20,9 @@
 
 namespace assize::data {
 
-// Where an array lies. By content: npz (array = member name), npy, IDX or IDX.gz (array empty), CSV (array = column
-// names, comma-separated; empty for inputs: every column that is neither label nor group).
+// Where an array lies. By content: npz (array = member name), npy, IDX or IDX.gz (array empty), CSV
+// (array = column names, comma-separated; empty for inputs: every column that is neither label nor
+// group).
 struct ArraySource {
   std::string path;
   std::string array;
@@ -52,10 +54,11 @@ class Dataset {
     Digest digest;
   };
 
-  // Checks equal lengths (InvalidArgument naming both numbers), preprocessing against shapes, label dtype, and that
-  // no label is NaN. labels [n] or [n,1] or, for regression, [n,k].
-  static StatusOr<Dataset> Create(std::string name, std::vector<Input> inputs, std::optional<Array> labels,
-                                  std::optional<Array> groups, std::vector<File> files);
+  // Checks equal lengths (InvalidArgument naming both numbers), preprocessing against shapes, label
+  // dtype, and that no label is NaN. labels [n] or [n,1] or, for regression, [n,k].
+  static StatusOr<Dataset> Create(std::string name, std::vector<Input> inputs,
+                                  std::optional<Array> labels, std::optional<Array> groups,
+                                  std::vector<File> files);
 
   const std::string& name() const { return name_; }
   int64_t rows() const { return rows_; }
@@ -70,20 +73,22 @@ class Dataset {
   // Regression targets of these rows, [rows.size(), k] f32.
   StatusOr<Array> Targets(std::span<const int64_t> rows) const;
 
-  // Names the only input (an input called "" or, with one input, any name), so that Batch feeds it under `input`.
-  // NotFound when a wanted name has no array; InvalidArgument when an array is left over.
+  // Names the only input (an input called "" or, with one input, any name), so that Batch feeds it
+  // under `input`. NotFound when a wanted name has no array; InvalidArgument when an array is left
+  // over.
   Status BindInputs(const std::vector<std::string>& model_inputs);
 
-  // Ready to feed, keyed by input name: arrays [row_numbers.size(), ...]. OutOfRange for a row that is not there.
+  // Ready to feed, keyed by input name: arrays [row_numbers.size(), ...]. OutOfRange for a row that
+  // is not there.
   StatusOr<std::map<std::string, Array>> Batch(std::span<const int64_t> row_numbers) const;
   StatusOr<FeedType> TypeOf(const Input& input) const;
 
-  // SHA-256 over the stored bytes of one row of all inputs (dtype and row shape included, labels not): equal
-  // digests are identical rows, also across data sets. One per row.
+  // SHA-256 over the stored bytes of one row of all inputs (dtype and row shape included, labels
+  // not): equal digests are identical rows, also across data sets. One per row.
   const std::vector<Digest>& RowDigests() const;
 
-  // What a record says: files (name, sha256), inputs (array, dtype, stored shape, preprocessing), labels, the rows'
-  // number and digest, and `digest` over all of it. No row contents.
+  // What a record says: files (name, sha256), inputs (array, dtype, stored shape, preprocessing),
+  // labels, the rows' number and digest, and `digest` over all of it. No row contents.
   Json Describe(std::span<const int64_t> rows) const;
   Digest SelectionDigest(std::span<const int64_t> rows) const;  // the `digest` of Describe
 
@@ -100,9 +105,11 @@ class Dataset {
 
 StatusOr<Dataset> LoadDataset(const DatasetSource& source, const DataLimits& limits = {});
 
-// The `--data FILE.npz` form: arrays under input names (or `x` for the only input), labels under `y`. `input_arrays`
-// maps input name -> array name, `labels_array` overrides `y`; labels may be absent. NotFound lists the arrays.
-StatusOr<Dataset> LoadReadyNpz(const std::string& path, const std::vector<std::string>& model_inputs,
+// The `--data FILE.npz` form: arrays under input names (or `x` for the only input), labels under
+// `y`. `input_arrays` maps input name -> array name, `labels_array` overrides `y`; labels may be
+// absent. NotFound lists the arrays.
+StatusOr<Dataset> LoadReadyNpz(const std::string& path,
+                               const std::vector<std::string>& model_inputs,
                                const std::map<std::string, std::string>& input_arrays = {},
                                const std::string& labels_array = {}, const DataLimits& limits = {});
 
@@ -111,15 +118,18 @@ std::vector<int64_t> AllRows(int64_t n);
 // SHA-256 of the row numbers (count, then each as int64).
 Digest RowsDigest(std::span<const int64_t> rows);
 
-// --- shape matching -------------------------------------------------------------------------------------------
+// --- shape matching
+// -------------------------------------------------------------------------------------------
 
-// What a model input wants. dims[0] is the rows (fixed or symbolic); symbolic dimensions are -1 with their name.
+// What a model input wants. dims[0] is the rows (fixed or symbolic); symbolic dimensions are -1
+// with their name.
 struct WantedInput {
   std::string name;
-  std::string dtype;                   // "f32", as DTypeName
+  std::string dtype;  // "f32", as DTypeName
   std::vector<int64_t> dims;
-  std::vector<std::string> dim_names;  // same length or empty; "" prints N for the first dimension, ? elsewhere
-  bool unknown_shape = false;          // no shape declared: only the dtype is compared
+  std::vector<std::string>
+      dim_names;  // same length or empty; "" prints N for the first dimension, ? elsewhere
+  bool unknown_shape = false;  // no shape declared: only the dtype is compared
 };
 
 // OK when every bound input fits. Otherwise InvalidArgument, as

@@ -1,5 +1,5 @@
-// The IDX format of MNIST and its kin, plain or gzip: big-endian magic 0 0 type rank, dimensions, elements.
-// Tests: tests/data/idx_test.cc.
+// The IDX format of MNIST and its kin, plain or gzip: big-endian magic 0 0 type rank, dimensions,
+// elements. Tests: tests/data/idx_test.cc.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,8 @@
 
 namespace assize::data {
 
-StatusOr<Array> ParseIdx(std::span<const std::byte> bytes, const std::string& origin, const DataLimits& limits = {});
+StatusOr<Array> ParseIdx(std::span<const std::byte> bytes, const std::string& origin,
+                         const DataLimits& limits = {});
 // `path` may be gzip-compressed (by content, not by name).
 StatusOr<Array> ReadIdx(const std::string& path, const DataLimits& limits = {});
 

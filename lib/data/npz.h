@@ -1,5 +1,6 @@
-// NumPy's archives (.npz): a zip of .npy members. Reading is lazy, by member, under limits.h; writing is
-// deterministic (stored, sorted by name, one fixed time stamp). Tests: tests/data/npz_test.cc.
+// NumPy's archives (.npz): a zip of .npy members. Reading is lazy, by member, under limits.h;
+// writing is deterministic (stored, sorted by name, one fixed time stamp). Tests:
+// tests/data/npz_test.cc.
 #pragma once
 
 #include <map>
@@ -15,9 +16,10 @@ namespace assize::data {
 
 class NpzFile {
  public:
-  // Maps the file and checks its directory: member count, names (no duplicate, absolute or ".." name), declared
-  // sizes, ratio, no encryption, no overlap. Arrays are unpacked by Read.
-  static StatusOr<std::shared_ptr<const NpzFile>> Open(const std::string& path, const DataLimits& limits = {});
+  // Maps the file and checks its directory: member count, names (no duplicate, absolute or ".."
+  // name), declared sizes, ratio, no encryption, no overlap. Arrays are unpacked by Read.
+  static StatusOr<std::shared_ptr<const NpzFile>> Open(const std::string& path,
+                                                       const DataLimits& limits = {});
   ~NpzFile();
   NpzFile(const NpzFile&) = delete;
   NpzFile& operator=(const NpzFile&) = delete;
@@ -34,7 +36,8 @@ class NpzFile {
   std::unique_ptr<Impl> impl_;
 };
 
-StatusOr<std::map<std::string, Array>> ReadNpz(const std::string& path, const DataLimits& limits = {});
+StatusOr<std::map<std::string, Array>> ReadNpz(const std::string& path,
+                                               const DataLimits& limits = {});
 // The archive's bytes. ResourceExhausted from 4 GiB on (no zip64).
 StatusOr<std::string> NpzBytes(const std::map<std::string, Array>& arrays);
 // Atomic.
