@@ -25,8 +25,12 @@ target_include_directories(ValiJSON::valijson SYSTEM INTERFACE ${VALIJSON_INCLUD
 add_library(assize_parallel INTERFACE)
 find_package(OpenMP)
 if(OpenMP_CXX_FOUND AND NOT ASSIZE_SANITIZE MATCHES "thread")
-  target_link_libraries(assize_parallel INTERFACE OpenMP::OpenMP_CXX)
+  # The library for all users; the compiler flag for the one file with a pragma (the flag defines _OPENMP,
+  # which the shared precompiled header does not know).
+  target_link_libraries(assize_parallel INTERFACE ${OpenMP_CXX_LIBRARIES})
   target_compile_definitions(assize_parallel INTERFACE ASSIZE_OPENMP=1)
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/lib/support/parallel.cc PROPERTIES
+    COMPILE_OPTIONS "${OpenMP_CXX_FLAGS}" SKIP_PRECOMPILE_HEADERS ON)
 else()
   find_package(Threads REQUIRED)
   target_link_libraries(assize_parallel INTERFACE Threads::Threads)

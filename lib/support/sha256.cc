@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <vector>
 
 #include "lib/support/files.h"
+#include "lib/support/files_internal.h"
 
 namespace assize {
 
@@ -102,21 +102,19 @@ Digest Sha256(std::string_view text) {
 }
 
 StatusOr<Digest> Sha256OfFile(const std::string& path) {
-  AZ_ASSIGN_OR_RETURN(const int fd, OpenRegular(path));
+  AZ_ASSIGN_OR_RETURN(const int opened, OpenRegular(path));
+  const support_internal::Descriptor fd(opened);
   Sha256Stream stream;
   std::vector<std::byte> buffer(size_t{1} << 18);
   while (true) {
-    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
-      const int error = errno;
-      ::close(fd);
-      return Unavailable("{}: cannot read: {}", path, std::generic_category().message(error));
+      return Unavailable("{}: cannot read: {}", path, support_internal::ErrnoText(errno));
     }
     if (got == 0) break;
     stream.Update(std::span<const std::byte>(buffer.data(), static_cast<size_t>(got)));
   }
-  ::close(fd);
   return stream.Finish();
 }
 
