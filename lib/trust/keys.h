@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lib/support/status.h"
 #include "lib/trust/passphrase.h"
@@ -60,6 +61,8 @@ class PublicKey {
   friend class PrivateKey;
   struct Impl;
   explicit PublicKey(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  // From DER SubjectPublicKeyInfo.
+  static StatusOr<PublicKey> FromSpki(std::string_view spki, const std::string& origin);
   std::shared_ptr<const Impl> impl_;
 };
 
