@@ -46,7 +46,8 @@ class YamlNode {
   StatusOr<double> AsNumber(const std::string& what) const;
   // Refuses members whose key is not in `known`, with the nearest name.
   Status CheckKeys(const std::string& what, const std::vector<std::string>& known) const;
-  // The same tree as JSON: scalars by YAML 1.2 core schema (null, true/false, ints, floats, else strings).
+  // The same tree as JSON: null, true/false, decimal integers and numbers in JSON's form; all else, also what is
+  // quoted, stays a string.
   Json ToJson() const;
 
  private:
