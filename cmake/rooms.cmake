@@ -37,5 +37,6 @@ function(assize_tool name)
   cmake_parse_arguments(ARG "" "" "PRIVATE" ${ARGN})
   add_executable(${name})
   target_link_libraries(${name} PRIVATE ${ARG_PRIVATE})
+  target_compile_options(${name} PRIVATE -fPIC)  # as the precompiled header; CMake gives executables -fPIE
   assize_sources(${name} ${CMAKE_SOURCE_DIR}/tools/${name})
 endfunction()

@@ -18,6 +18,7 @@ function(assize_tests folder)
   set(target assize_${folder}_tests)
   add_executable(${target} ${sources})
   target_link_libraries(${target} PRIVATE assize_flags ${ARG_LINK} GTest::gmock GTest::gtest_main)
+  target_compile_options(${target} PRIVATE -fPIC)  # as the precompiled header; CMake gives executables -fPIE
   target_precompile_headers(${target} REUSE_FROM assize_test_pch)
   target_compile_definitions(${target} PRIVATE
     ASSIZE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ASSIZE_BINARY_DIR="${CMAKE_BINARY_DIR}")

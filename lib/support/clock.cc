@@ -51,19 +51,20 @@ std::string Rfc3339(int64_t unix_seconds) {
   const std::chrono::year_month_day date{
       std::chrono::sys_days{std::chrono::days{static_cast<int>(days)}}};
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), rest / 3600,
-                     rest / 60 % 60, rest % 60);
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     rest / 3600, rest / 60 % 60, rest % 60);
 }
 
 StatusOr<int64_t> ParseRfc3339(std::string_view text) {
   auto refuse = [&](const char* why) {
-    return InvalidArgument("time \"{}\": {}, expected the form 2026-11-23T09:00:00Z", text.substr(0, 40), why);
+    return InvalidArgument("time \"{}\": {}, expected the form 2026-11-23T09:00:00Z",
+                           text.substr(0, 40), why);
   };
   const int year = Digits(text, 0, 4), month = Digits(text, 5, 2), day = Digits(text, 8, 2);
   const int hour = Digits(text, 11, 2), minute = Digits(text, 14, 2), second = Digits(text, 17, 2);
-  if (text.size() < 20 || year < 0 || month < 0 || day < 0 || hour < 0 || minute < 0 || second < 0 ||
-      text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') || text[13] != ':' ||
-      text[16] != ':') {
+  if (text.size() < 20 || year < 0 || month < 0 || day < 0 || hour < 0 || minute < 0 ||
+      second < 0 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') ||
+      text[13] != ':' || text[16] != ':') {
     return refuse("malformed");
   }
   const std::chrono::year_month_day date{std::chrono::year{year},
@@ -82,8 +83,8 @@ StatusOr<int64_t> ParseRfc3339(std::string_view text) {
   const std::string_view zone = text.substr(at);
   if (zone != "Z" && zone != "z") {
     const int hours = Digits(zone, 1, 2), minutes = Digits(zone, 4, 2);
-    if (zone.size() != 6 || (zone[0] != '+' && zone[0] != '-') || zone[3] != ':' || hours < 0 || hours > 23 ||
-        minutes < 0 || minutes > 59) {
+    if (zone.size() != 6 || (zone[0] != '+' && zone[0] != '-') || zone[3] != ':' || hours < 0 ||
+        hours > 23 || minutes < 0 || minutes > 59) {
       return refuse("no zone (Z or +hh:mm)");
     }
     offset = (zone[0] == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);

@@ -1,5 +1,5 @@
-// Reading: regular files only, opened without blocking, below a folder without following links; and the
-// small path helpers. Writing is in files_write.cc. Tests: tests/support/files_test.cc.
+// Reading: regular files only, opened without blocking, below a folder without following links; and
+// the small path helpers. Writing is in files_write.cc. Tests: tests/support/files_test.cc.
 #include "lib/support/files.h"
 
 #include <dirent.h>
@@ -35,7 +35,8 @@ const char* KindOf(mode_t mode) {
 Status OpenFailure(const std::string& path, int error) {
   if (error == ENOENT || error == ENOTDIR) return NotFound("{}: no such file", path);
   if (error == ELOOP) return InvalidArgument("{}: a symbolic link, expected a regular file", path);
-  if (error == ENAMETOOLONG) return InvalidArgument("{}...: the name is too long", path.substr(0, 80));
+  if (error == ENAMETOOLONG)
+    return InvalidArgument("{}...: the name is too long", path.substr(0, 80));
   if (error == ENXIO || error == ENODEV) {
     return InvalidArgument("{}: a socket or device, expected a regular file", path);
   }
@@ -123,7 +124,8 @@ StatusOr<std::string> ReadFile(const std::string& path, uint64_t max_bytes) {
   bytes.resize(size);
   size_t done = 0;
   while (true) {
-    // The file may grow while it is read (and /proc files say size 0): read until the end, not until `size`.
+    // The file may grow while it is read (and /proc files say size 0): read until the end, not
+    // until `size`.
     if (done == bytes.size()) bytes.resize(done + 4096);
     const ssize_t got = ::read(fd.get(), bytes.data() + done, bytes.size() - done);
     if (got < 0 && errno == EINTR) continue;
@@ -146,7 +148,8 @@ StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& 
   return FromDescriptor(fd, path, max_bytes);
 }
 
-StatusOr<std::shared_ptr<const MappedFile>> MappedFile::FromDescriptor(int fd, const std::string& name,
+StatusOr<std::shared_ptr<const MappedFile>> MappedFile::FromDescriptor(int fd,
+                                                                       const std::string& name,
                                                                        uint64_t max_bytes) {
   const Descriptor owned(fd);
   AZ_ASSIGN_OR_RETURN(const uint64_t size, RegularSize(fd, name));
@@ -164,7 +167,8 @@ StatusOr<std::shared_ptr<const MappedFile>> MappedFile::OpenSealed(const std::st
   AZ_ASSIGN_OR_RETURN(const uint64_t size, RegularSize(source.get(), path));
   if (size > max_bytes) return TooLarge(path, size, max_bytes);
   const Descriptor sealed(::memfd_create("assize-sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (sealed.get() < 0) return Unavailable("{}: cannot make a sealed copy: {}", path, ErrnoText(errno));
+  if (sealed.get() < 0)
+    return Unavailable("{}: cannot make a sealed copy: {}", path, ErrnoText(errno));
   std::string buffer(size_t{1} << 18, '\0');
   uint64_t total = 0;
   while (true) {
@@ -177,7 +181,8 @@ StatusOr<std::shared_ptr<const MappedFile>> MappedFile::OpenSealed(const std::st
     AZ_RETURN_IF_ERROR(support_internal::WriteAll(
         sealed.get(), std::string_view(buffer.data(), static_cast<size_t>(got)), path));
   }
-  if (::fcntl(sealed.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+  if (::fcntl(sealed.get(), F_ADD_SEALS,
+              F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
     return Unavailable("{}: cannot seal the copy: {}", path, ErrnoText(errno));
   }
   std::shared_ptr<MappedFile> file(new MappedFile);
@@ -198,7 +203,8 @@ StatusOr<int> OpenBeneath(const std::string& root, const std::string& name) {
     if (errno == ENOENT || errno == ENOTDIR) return NotFound("{}: no such folder", root);
     return Unavailable("{}: cannot open the folder: {}", root, ErrnoText(errno));
   }
-  // One component at a time, each without following a link: no component can be exchanged in between.
+  // One component at a time, each without following a link: no component can be exchanged in
+  // between.
   size_t begin = 0;
   while (true) {
     const size_t end = name.find('/', begin);
@@ -217,12 +223,14 @@ StatusOr<int> OpenBeneath(const std::string& root, const std::string& name) {
         return InvalidArgument("{}: {}, expected a regular file", shown, KindOf(info.st_mode));
       }
       if (info.st_nlink != 1) {
-        return InvalidArgument("{}: {} hard links, expected 1 (another name can reach outside the folder)",
-                               shown, static_cast<uint64_t>(info.st_nlink));
+        return InvalidArgument(
+            "{}: {} hard links, expected 1 (another name can reach outside the folder)", shown,
+            static_cast<uint64_t>(info.st_nlink));
       }
       return file.Release();
     }
-    Descriptor next(::openat(folder.get(), part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    Descriptor next(
+        ::openat(folder.get(), part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (next.get() < 0) {
       struct stat info;
       if (::fstatat(folder.get(), part.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&

@@ -1,5 +1,6 @@
-// Writing: whole or not at all. Everything is made under a temporary name in the target's own folder,
-// flushed to disk, and renamed; each failure removes what was made. Tests: tests/support/files_test.cc.
+// Writing: whole or not at all. Everything is made under a temporary name in the target's own
+// folder, flushed to disk, and renamed; each failure removes what was made. Tests:
+// tests/support/files_test.cc.
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -77,7 +78,8 @@ mode_t CreationMask() {
 int RenameNoReplace(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
-  // File systems without the flag: look first. Two writers of one name are the journal's matter, not ours.
+  // File systems without the flag: look first. Two writers of one name are the journal's matter,
+  // not ours.
   struct stat info;
   if (::lstat(to.c_str(), &info) == 0) return EEXIST;
   return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
@@ -98,7 +100,8 @@ Status SyncTree(const std::string& folder) {
   for (auto entry = std::filesystem::recursive_directory_iterator(folder, error);
        !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
     const std::string path = entry->path().string();
-    if (entry->is_symlink()) return InvalidArgument("{}: a symbolic link cannot be published", path);
+    if (entry->is_symlink())
+      return InvalidArgument("{}: a symbolic link cannot be published", path);
     if (entry->is_directory()) {
       AZ_RETURN_IF_ERROR(SyncFolder(path));
       continue;
@@ -127,7 +130,8 @@ Status RefuseSystemFolder(const std::string& path) {
 Status CreateFailure(const std::string& path, int error) {
   const std::string folder = FolderOf(path);
   if (error == ENOENT) return NotFound("{}: cannot write: no folder {}", path, folder);
-  if (error == ENOTDIR) return InvalidArgument("{}: cannot write: {} is not a folder", path, folder);
+  if (error == ENOTDIR)
+    return InvalidArgument("{}: cannot write: {} is not a folder", path, folder);
   return Unavailable("{}: cannot write into {}: {}", path, folder, ErrnoText(error));
 }
 
@@ -142,7 +146,8 @@ Status MakeMissing(const std::string& path, std::vector<std::string>& made) {
   if (parent != path) AZ_RETURN_IF_ERROR(MakeMissing(parent, made));
   if (::mkdir(path.c_str(), 0777) != 0) {
     if (errno == EEXIST && FolderExists(path)) return OkStatus();
-    if (errno == ENOTDIR || errno == EEXIST) return InvalidArgument("{}: a file, expected a folder", path);
+    if (errno == ENOTDIR || errno == EEXIST)
+      return InvalidArgument("{}: a file, expected a folder", path);
     return Unavailable("{}: cannot make the folder: {}", path, ErrnoText(errno));
   }
   made.push_back(path);
@@ -160,8 +165,8 @@ Status WriteFileAtomic(const std::string& path, std::string_view bytes, bool ove
                          overwrite);
 }
 
-Status WriteFileAtomic(const std::string& path, const std::vector<std::span<const std::byte>>& pieces,
-                       bool overwrite) {
+Status WriteFileAtomic(const std::string& path,
+                       const std::vector<std::span<const std::byte>>& pieces, bool overwrite) {
   if (path.empty() || path.back() == '/' || path.find('\0') != std::string::npos) {
     return InvalidArgument("\"{}\": not a file name that can be written", path);
   }
@@ -175,7 +180,8 @@ Status WriteFileAtomic(const std::string& path, const std::vector<std::span<cons
   }
   AZ_ASSIGN_OR_RETURN(const std::string letters, RandomLetters());
   const std::string temporary = JoinPath(FolderOf(path), ".assize-" + letters + ".tmp");
-  Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
+  Descriptor fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (fd.get() < 0) return CreateFailure(path, errno);
   auto fail = [&](Status status) {
     ::unlink(temporary.c_str());
@@ -183,7 +189,8 @@ Status WriteFileAtomic(const std::string& path, const std::vector<std::span<cons
   };
   for (const std::span<const std::byte>& piece : pieces) {
     const std::string_view text(reinterpret_cast<const char*>(piece.data()), piece.size());
-    if (Status status = support_internal::WriteAll(fd.get(), text, path); !status.ok()) return fail(status);
+    if (Status status = support_internal::WriteAll(fd.get(), text, path); !status.ok())
+      return fail(status);
   }
   if (::fsync(fd.get()) != 0) {
     return fail(Unavailable("{}: cannot flush: {}", path, ErrnoText(errno)));
@@ -193,8 +200,10 @@ Status WriteFileAtomic(const std::string& path, const std::vector<std::span<cons
   }
   const int error = overwrite ? (::rename(temporary.c_str(), path.c_str()) == 0 ? 0 : errno)
                               : RenameNoReplace(temporary, path);
-  if (error == EEXIST) return fail(AlreadyExists("{}: exists already, and is not overwritten", path));
-  if (error != 0) return fail(Unavailable("{}: cannot rename into place: {}", path, ErrnoText(error)));
+  if (error == EEXIST)
+    return fail(AlreadyExists("{}: exists already, and is not overwritten", path));
+  if (error != 0)
+    return fail(Unavailable("{}: cannot rename into place: {}", path, ErrnoText(error)));
   return SyncFolder(FolderOf(path));
 }
 

@@ -1,5 +1,5 @@
-// The strict JSON reader, the writers and the typed accessors. Parsing is by callbacks, so that duplicate
-// keys and depth are refused while reading and nlohmann's exceptions are never thrown.
+// The strict JSON reader, the writers and the typed accessors. Parsing is by callbacks, so that
+// duplicate keys and depth are refused while reading and nlohmann's exceptions are never thrown.
 // Tests: tests/support/json_test.cc.
 #include "lib/support/json.h"
 
@@ -41,7 +41,8 @@ struct CountingIterator {
 // "line 3, column 7" of a byte.
 std::string PlaceOf(std::string_view text, size_t byte) {
   byte = std::min(byte, text.size());
-  const size_t line = 1 + static_cast<size_t>(std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(byte), '\n'));
+  const size_t line = 1 + static_cast<size_t>(std::count(
+                              text.begin(), text.begin() + static_cast<ptrdiff_t>(byte), '\n'));
   const size_t newline = byte == 0 ? std::string_view::npos : text.rfind('\n', byte - 1);
   const size_t column = newline == std::string_view::npos ? byte + 1 : byte - newline;
   return fmt::format("line {}, column {}", line, column);
@@ -70,15 +71,18 @@ class Builder final : public nlohmann::json_sax<Json> {
   bool end_object() override { return Close(); }
   bool end_array() override { return Close(); }
   bool key(string_t& value) override {
-    if (!keys_.back().insert(value).second) return Fail(fmt::format("duplicate key \"{}\"", Shown(value)));
+    if (!keys_.back().insert(value).second)
+      return Fail(fmt::format("duplicate key \"{}\"", Shown(value)));
     key_ = std::move(value);
     return true;
   }
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception& error) override {
     std::string text = error.what();
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: " is said in our own words.
-    if (const size_t colon = text.find(": "); colon != std::string::npos) text = text.substr(colon + 2);
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: " is said in our own
+    // words.
+    if (const size_t colon = text.find(": "); colon != std::string::npos)
+      text = text.substr(colon + 2);
     if (text.size() > 300) text = text.substr(0, 300) + "...";
     for (char& c : text) {
       if (static_cast<unsigned char>(c) >= 0x80 || static_cast<unsigned char>(c) < 0x20) c = '?';
@@ -106,7 +110,8 @@ class Builder final : public nlohmann::json_sax<Json> {
     }
     // The key is known to be new: append without ordered_map's linear search.
     auto& members = parent.get_ref<Json::object_t&>();
-    static_cast<Json::object_t::Container&>(members).emplace_back(std::move(key_), std::move(value));
+    static_cast<Json::object_t::Container&>(members).emplace_back(std::move(key_),
+                                                                  std::move(value));
     return &members.back().second;
   }
   bool Add(Json&& value) {
@@ -117,7 +122,8 @@ class Builder final : public nlohmann::json_sax<Json> {
     if (stack_.size() >= max_depth_) {
       return Fail(fmt::format("nested deeper than the limit max_depth, {}", max_depth_));
     }
-    // Parents do not move while a child is open: a container grows only at its last, closed element.
+    // Parents do not move while a child is open: a container grows only at its last, closed
+    // element.
     stack_.push_back(Place(std::move(value)));
     keys_.emplace_back();
     return true;
@@ -146,14 +152,16 @@ class Builder final : public nlohmann::json_sax<Json> {
 std::string KindOf(const Json& value) {
   if (value.is_number_integer()) return fmt::format("the integer {}", value.dump());
   if (value.is_number()) return fmt::format("the number {}", value.dump());
-  if (value.is_string()) return fmt::format("the string \"{}\"", Shown(value.get_ref<const std::string&>()));
+  if (value.is_string())
+    return fmt::format("the string \"{}\"", Shown(value.get_ref<const std::string&>()));
   return value.type_name();
 }
 
-StatusOr<const Json*> Member(const Json& object, const std::string& member, const std::string& where,
-                             const char* expected) {
+StatusOr<const Json*> Member(const Json& object, const std::string& member,
+                             const std::string& where, const char* expected) {
   if (!object.is_object()) {
-    return InvalidArgument("{}: found {}, expected an object with \"{}\"", where, KindOf(object), member);
+    return InvalidArgument("{}: found {}, expected an object with \"{}\"", where, KindOf(object),
+                           member);
   }
   const auto found = object.find(member);
   if (found == object.end()) {
@@ -169,7 +177,8 @@ Status WrongType(const Json& value, const std::string& member, const std::string
 
 }  // namespace
 
-StatusOr<Json> ParseJson(std::string_view text, const std::string& origin, const JsonLimits& limits) {
+StatusOr<Json> ParseJson(std::string_view text, const std::string& origin,
+                         const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
     return InvalidArgument("{}: {} bytes of JSON, the limit max_bytes is {}", origin, text.size(),
                            limits.max_bytes);
@@ -192,7 +201,8 @@ StatusOr<Json> ParseJson(std::string_view text, const std::string& origin, const
   return builder.Take();
 }
 
-// Bytes that are no UTF-8 (a hostile name quoted in a message) become U+FFFD instead of an exception.
+// Bytes that are no UTF-8 (a hostile name quoted in a message) become U+FFFD instead of an
+// exception.
 std::string DumpJson(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -221,7 +231,8 @@ StatusOr<int64_t> JsonInt(const Json& object, const std::string& member, const s
   return value->get<int64_t>();
 }
 
-StatusOr<double> JsonNumber(const Json& object, const std::string& member, const std::string& where) {
+StatusOr<double> JsonNumber(const Json& object, const std::string& member,
+                            const std::string& where) {
   AZ_ASSIGN_OR_RETURN(const Json* value, Member(object, member, where, "a number"));
   if (!value->is_number()) return WrongType(*value, member, where, "a number");
   return value->get<double>();

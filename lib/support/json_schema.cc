@@ -1,8 +1,9 @@
 // JSON Schema checks by valijson, whose headers and exceptions stay in this file.
 //
-// Two of its traps are closed here: std::regex recurses once per character, so strings of the document are
-// capped before any pattern sees them; and it reports the way down to a fault as faults of its own, which
-// are left out when the fault itself is in the list. Tests: tests/support/json_test.cc.
+// Two of its traps are closed here: std::regex recurses once per character, so strings of the
+// document are capped before any pattern sees them; and it reports the way down to a fault as
+// faults of its own, which are left out when the fault itself is in the list. Tests:
+// tests/support/json_test.cc.
 #include <algorithm>
 #include <exception>
 #include <map>
@@ -37,10 +38,12 @@ void Rank(const Json& value, const std::string& pointer, std::map<std::string, s
   if (value.is_string()) {
     const size_t size = value.get_ref<const std::string&>().size();
     if (size > kMaxStringBytes) {
-      findings.push_back({pointer, fmt::format("a string of {} bytes, the limit is {}", size, kMaxStringBytes)});
+      findings.push_back(
+          {pointer, fmt::format("a string of {} bytes, the limit is {}", size, kMaxStringBytes)});
     }
   } else if (value.is_object()) {
-    for (const auto& [key, member] : value.items()) Rank(member, pointer + "/" + key, ranks, findings);
+    for (const auto& [key, member] : value.items())
+      Rank(member, pointer + "/" + key, ranks, findings);
   } else if (value.is_array()) {
     for (size_t i = 0; i < value.size(); ++i) {
       Rank(value[i], pointer + "/" + std::to_string(i), ranks, findings);
@@ -60,7 +63,8 @@ std::string PointerOf(const std::vector<std::string>& context) {
 
 // "Expected x." -> "expected x": as our own messages read.
 std::string InHouseStyle(std::string text) {
-  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z')
+    text[0] = static_cast<char>(text[0] - 'A' + 'a');
   if (!text.empty() && text.back() == '.') text.pop_back();
   return text;
 }
@@ -88,8 +92,8 @@ StatusOr<std::vector<std::string>> ValidateJson(const Json& schema, const Json& 
       parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(plain_schema), parsed);
       valijson::Validator validator;
       valijson::ValidationResults results;
-      const bool valid =
-          validator.validate(parsed, valijson::adapters::NlohmannJsonAdapter(plain_document), &results);
+      const bool valid = validator.validate(
+          parsed, valijson::adapters::NlohmannJsonAdapter(plain_document), &results);
       for (const valijson::ValidationResults::Error& error : results) {
         findings.push_back({PointerOf(error.context), InHouseStyle(error.description)});
       }

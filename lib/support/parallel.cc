@@ -1,5 +1,6 @@
-// ParallelFor on OpenMP, or on std::thread where OpenMP is missing or hidden from the thread sanitizer.
-// A call inside a call runs serially: there is one pool. Tests: tests/support/parallel_test.cc.
+// ParallelFor on OpenMP, or on std::thread where OpenMP is missing or hidden from the thread
+// sanitizer. A call inside a call runs serially: there is one pool. Tests:
+// tests/support/parallel_test.cc.
 #include "lib/support/parallel.h"
 
 #include <algorithm>
@@ -16,7 +17,8 @@ namespace {
 
 std::atomic<int> thread_count{0};  // 0: not set, the number of cores
 
-// Calls without letting an exception out into the runtime, where it would end the program with no message.
+// Calls without letting an exception out into the runtime, where it would end the program with no
+// message.
 void Call(const std::function<void(int64_t)>& body, int64_t i) noexcept { body(i); }
 
 #ifndef ASSIZE_OPENMP

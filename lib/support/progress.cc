@@ -1,4 +1,5 @@
-// The progress line, and the interruption flag that long loops ask. Tests: tests/support/progress_test.cc.
+// The progress line, and the interruption flag that long loops ask. Tests:
+// tests/support/progress_test.cc.
 #include "lib/support/progress.h"
 
 #include <fmt/format.h>
@@ -78,9 +79,11 @@ extern "C" void OnInterrupt(int signal) {
 std::string ProgressLine(const std::string& what, int64_t done, int64_t total, int64_t micros) {
   const double seconds = static_cast<double>(std::max<int64_t>(micros, 1)) * 1e-6;
   const double rate = static_cast<double>(done) / seconds;
-  std::string line = total > 0 ? fmt::format("{}: {}/{} ({} %)", what, done, total, done * 100 / total)
-                               : fmt::format("{}: {}", what, done);
-  if (done > 0) line += rate >= 10 ? fmt::format(", {:.0f}/s", rate) : fmt::format(", {:.2g}/s", rate);
+  std::string line = total > 0
+                         ? fmt::format("{}: {}/{} ({} %)", what, done, total, done * 100 / total)
+                         : fmt::format("{}: {}", what, done);
+  if (done > 0)
+    line += rate >= 10 ? fmt::format(", {:.0f}/s", rate) : fmt::format(", {:.2g}/s", rate);
   if (done > 0 && total > done) {
     const double left = static_cast<double>(total - done) / rate;
     line += fmt::format(", {} left", Duration(static_cast<int64_t>(left + 0.5)));
@@ -108,7 +111,8 @@ void InstallInterruptHandler() {
     if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
     ::sigaction(signal, &action, nullptr);
   }
-  // A full disk by quota or a closed pipe shall be an error of write(), so that everything is cleaned up.
+  // A full disk by quota or a closed pipe shall be an error of write(), so that everything is
+  // cleaned up.
   ::signal(SIGXFSZ, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);
 }

@@ -1,5 +1,5 @@
-// SHA-256 by OpenSSL's EVP interface. A digest that cannot be computed is an invariant, not an error:
-// EVP fails only when the library is broken. Tests: tests/support/sha256_test.cc.
+// SHA-256 by OpenSSL's EVP interface. A digest that cannot be computed is an invariant, not an
+// error: EVP fails only when the library is broken. Tests: tests/support/sha256_test.cc.
 #include "lib/support/sha256.h"
 
 #include <openssl/evp.h>
@@ -23,8 +23,9 @@ struct Sha256Stream::Impl {
 };
 
 Sha256Stream::Sha256Stream() : impl_(std::make_unique<Impl>()) {
-  AZ_CHECK(impl_->context != nullptr && EVP_DigestInit_ex(impl_->context, EVP_sha256(), nullptr) == 1,
-           "OpenSSL offers no SHA-256");
+  AZ_CHECK(
+      impl_->context != nullptr && EVP_DigestInit_ex(impl_->context, EVP_sha256(), nullptr) == 1,
+      "OpenSSL offers no SHA-256");
 }
 Sha256Stream::~Sha256Stream() = default;
 
@@ -83,8 +84,9 @@ StatusOr<Digest> ParseDigest(std::string_view hex) {
     } else if (c >= 'a' && c <= 'f') {
       value = c - 'a' + 10;
     } else {
-      return InvalidArgument("a SHA-256 digest has lower-case hex digits only, found byte 0x{:02x} at {}",
-                             static_cast<unsigned char>(c), i);
+      return InvalidArgument(
+          "a SHA-256 digest has lower-case hex digits only, found byte 0x{:02x} at {}",
+          static_cast<unsigned char>(c), i);
     }
     digest[i / 2] = static_cast<uint8_t>(digest[i / 2] << 4 | value);
   }

@@ -1,5 +1,5 @@
-// Edit distance with transpositions of neighbours (Damerau's restricted form): the usual slips of typing cost
-// one each. Tests: tests/support/suggest_test.cc.
+// Edit distance with transpositions of neighbours (Damerau's restricted form): the usual slips of
+// typing cost one each. Tests: tests/support/suggest_test.cc.
 #include "lib/support/suggest.h"
 
 #include <algorithm>
@@ -17,7 +17,8 @@ size_t Distance(std::string_view a, std::string_view b) {
   for (size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      row[j] =
+          std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
         row[j] = std::min(row[j], before[j - 2] + 1);
       }
@@ -38,7 +39,8 @@ std::string NearestName(std::string_view name, std::span<const std::string> cand
   for (const std::string& candidate : candidates) {
     const size_t distance = Distance(name, std::string_view(candidate).substr(0, kMaxNameBytes));
     // A candidate of which nothing is left is no suggestion, however short the names are.
-    if (distance <= limit && distance < best && distance < std::max(name.size(), candidate.size())) {
+    if (distance <= limit && distance < best &&
+        distance < std::max(name.size(), candidate.size())) {
       best = distance;
       nearest = candidate;
     }

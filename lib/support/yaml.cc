@@ -1,6 +1,6 @@
-// The strict YAML reader: yaml-cpp's events, checked one by one before anything is built. Its exceptions and
-// its own tree (first of two equal keys wins, aliases may be cyclic, `yes` is a bool) stay out of the house.
-// Typed reading is in yaml_read.cc. Tests: tests/support/yaml_test.cc.
+// The strict YAML reader: yaml-cpp's events, checked one by one before anything is built. Its
+// exceptions and its own tree (first of two equal keys wins, aliases may be cyclic, `yes` is a
+// bool) stay out of the house. Typed reading is in yaml_read.cc. Tests: tests/support/yaml_test.cc.
 #include "lib/support/yaml.h"
 
 #include <yaml-cpp/eventhandler.h>
@@ -28,7 +28,8 @@ Status At(const std::string& origin, YamlPlace place, const std::string& text) {
   return InvalidArgument("{}:{}:{}: {}", origin, place.line, place.column, text);
 }
 
-// Length of the UTF-8 sequence at `at`, 0 when it is none (overlong, surrogate, beyond U+10FFFF, cut).
+// Length of the UTF-8 sequence at `at`, 0 when it is none (overlong, surrogate, beyond U+10FFFF,
+// cut).
 size_t Utf8Length(std::string_view text, size_t at) {
   auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned lead = byte(at);
@@ -49,7 +50,8 @@ size_t Utf8Length(std::string_view text, size_t at) {
 // What must not reach yaml-cpp at all: it guesses encodings and lets some tabs pass as indent.
 Status CheckText(std::string_view text, const std::string& origin) {
   if (text.size() > kMaxYamlBytes) {
-    return InvalidArgument("{}: {} bytes of YAML, the limit is {}", origin, text.size(), kMaxYamlBytes);
+    return InvalidArgument("{}: {} bytes of YAML, the limit is {}", origin, text.size(),
+                           kMaxYamlBytes);
   }
   if (text.starts_with("\xEF\xBB\xBF")) {
     return At(origin, {1, 1}, "a byte order mark, expected plain UTF-8");
@@ -117,11 +119,13 @@ class YamlReader final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     RefuseAnchor(mark, anchor);
-    // yaml-cpp says "?" for a plain scalar and "!" for a quoted or block one; but a written "!" looks the same.
+    // yaml-cpp says "?" for a plain scalar and "!" for a quoted or block one; but a written "!"
+    // looks the same.
     const char first = mark.pos >= 0 && static_cast<size_t>(mark.pos) < text_.size()
                            ? text_[static_cast<size_t>(mark.pos)]
                            : '\0';
-    const bool quoted = tag == "!" && (first == '"' || first == '\'' || first == '|' || first == '>');
+    const bool quoted =
+        tag == "!" && (first == '"' || first == '\'' || first == '|' || first == '>');
     if (!quoted && tag != "?") RefuseTag(mark, tag);
     if (ExpectsKey()) {
       if (value == "<<" && !quoted) Refuse(mark, "a merge key (<<): merging is not allowed");
@@ -174,7 +178,8 @@ class YamlReader final : public YAML::EventHandler {
     Refuse(mark, fmt::format("a tag ({}): tags are not allowed", Shown(tag)));
   }
   bool ExpectsKey() const {
-    return !stack_.empty() && stack_.back().node.kind_ == YamlNode::Kind::kMap && !stack_.back().has_key;
+    return !stack_.empty() && stack_.back().node.kind_ == YamlNode::Kind::kMap &&
+           !stack_.back().has_key;
   }
   void Count(const YAML::Mark& mark) {
     if (++nodes_ > kMaxNodes) Refuse(mark, fmt::format("more than {} values", kMaxNodes));
@@ -187,7 +192,8 @@ class YamlReader final : public YAML::EventHandler {
     node.origin_ = origin_;
     return node;
   }
-  void Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlNode::Kind kind) {
+  void Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            YamlNode::Kind kind) {
     RefuseAnchor(mark, anchor);
     if (tag != "?") RefuseTag(mark, tag);
     if (ExpectsKey()) Refuse(mark, "a list or map as key, expected a name");

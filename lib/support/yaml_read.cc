@@ -77,18 +77,20 @@ Status Mismatch(const YamlNode& node, const std::string& what, const char* expec
 // Whether other readers could take the plain text for something else than this very string.
 bool MayStayPlain(const std::string& text) {
   auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  if (text.empty() || text.back() == ' ' || !(letter(text[0]) || text[0] == '_' || text[0] == '/')) {
+  if (text.empty() || text.back() == ' ' ||
+      !(letter(text[0]) || text[0] == '_' || text[0] == '/')) {
     return false;
   }
   for (char c : text) {
-    if (!letter(c) && !IsDigit(c) && std::string_view("_./+-<>@= ").find(c) == std::string_view::npos) {
+    if (!letter(c) && !IsDigit(c) &&
+        std::string_view("_./+-<>@= ").find(c) == std::string_view::npos) {
       return false;
     }
   }
   std::string lower;
   for (char c : text) lower += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  static constexpr std::array<std::string_view, 9> kReserved = {"true", "false", "null", "yes", "no",
-                                                                "on",   "off",   "y",    "n"};
+  static constexpr std::array<std::string_view, 9> kReserved = {
+      "true", "false", "null", "yes", "no", "on", "off", "y", "n"};
   return std::find(kReserved.begin(), kReserved.end(), lower) == kReserved.end();
 }
 
@@ -199,7 +201,8 @@ Status YamlNode::CheckKeys(const std::string& what, const std::vector<std::strin
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     std::string hint = DidYouMean(key, known);
     if (hint.empty()) {
-      for (const std::string& name : known) hint += (hint.empty() ? ", expected one of " : ", ") + name;
+      for (const std::string& name : known)
+        hint += (hint.empty() ? ", expected one of " : ", ") + name;
     }
     const std::string shown = key.size() > 60 ? key.substr(0, 60) + "..." : key;
     return InvalidArgument("{}:{}:{}: {}: unknown key \"{}\"{}", *origin_, key_places_[i].line,
