@@ -29,7 +29,8 @@ class CsvTable {
   StatusOr<Array> Numbers(const std::vector<std::string>& columns) const;
   // i64 [rows] when every field is a whole number, otherwise f32 [rows].
   StatusOr<Array> Labels(const std::string& column) const;
-  // i64 [rows]: equal text, equal number; numbered by first appearance.
+  // i64 [rows]: equal text, equal number, in every file (the first 63 bits of the SHA-256 of the
+  // text).
   StatusOr<Array> Groups(const std::string& column) const;
 
  private:
