@@ -1,12 +1,11 @@
 // Bundles: each test is named after what an attacker does to one, and asserts that it is refused.
-#include "lib/trust/bundle.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 
 #include "lib/trust/base64.h"
+#include "lib/trust/bundle.h"
 #include "lib/trust/dsse.h"
 #include "tests/trust/trust_testing.h"
 
@@ -96,9 +95,8 @@ TEST(BundleAttacks, hint_relabelled_to_a_trusted_key) {
 }
 
 TEST(BundleAttacks, keyid_mismatch) {
-  ExpectEditRefused("keyid", [](Json& j) {
-    j["dsseEnvelope"]["signatures"][0]["keyid"] = std::string(64, '0');
-  });
+  ExpectEditRefused(
+      "keyid", [](Json& j) { j["dsseEnvelope"]["signatures"][0]["keyid"] = std::string(64, '0'); });
 }
 
 TEST(BundleAttacks, forged_counts) {
@@ -120,7 +118,8 @@ TEST(BundleAttacks, signature_moved_to_another_statement) {
 }
 
 TEST(BundleAttacks, empty_signatures) {
-  ExpectEditRefused("exactly one", [](Json& j) { j["dsseEnvelope"]["signatures"] = Json::array(); });
+  ExpectEditRefused("exactly one",
+                    [](Json& j) { j["dsseEnvelope"]["signatures"] = Json::array(); });
   ExpectEditRefused("exactly one", [](Json& j) { j["dsseEnvelope"]["signatures"] = nullptr; });
   ExpectEditRefused("missing", [](Json& j) { j["dsseEnvelope"].erase("signatures"); });
 }
@@ -155,8 +154,9 @@ TEST(BundleAttacks, unknown_member_at_every_level) {
   ExpectEditRefused("unknown member", [](Json& j) { j["extra"] = 1; });
   ExpectEditRefused("unknown member", [](Json& j) { j["messageSignature"] = Json::object(); });
   ExpectEditRefused("unknown member", [](Json& j) { j["verificationMaterial"]["extra"] = 1; });
-  ExpectEditRefused("unknown member",
-                    [](Json& j) { j["verificationMaterial"]["timestampVerificationData"] = Json::object(); });
+  ExpectEditRefused("unknown member", [](Json& j) {
+    j["verificationMaterial"]["timestampVerificationData"] = Json::object();
+  });
   ExpectEditRefused("unknown member",
                     [](Json& j) { j["verificationMaterial"]["publicKey"]["rawBytes"] = "AA=="; });
   ExpectEditRefused("unknown member", [](Json& j) { j["dsseEnvelope"]["extra"] = 1; });
@@ -180,16 +180,19 @@ TEST(BundleAttacks, log_entries_nobody_checks) {
 
 TEST(BundleAttacks, hint_is_no_key_id) {
   for (const char* hint : {"", "abc", "../../etc/passwd"}) {
-    ExpectEditRefused("hint", [hint](Json& j) { j["verificationMaterial"]["publicKey"]["hint"] = hint; });
+    ExpectEditRefused("hint",
+                      [hint](Json& j) { j["verificationMaterial"]["publicKey"]["hint"] = hint; });
   }
   ExpectEditRefused("hint", [](Json& j) {
     j["verificationMaterial"]["publicKey"]["hint"] = std::string(64, 'A');
   });
-  ExpectEditRefused("hint", [](Json& j) { j["verificationMaterial"]["publicKey"]["hint"] = nullptr; });
+  ExpectEditRefused("hint",
+                    [](Json& j) { j["verificationMaterial"]["publicKey"]["hint"] = nullptr; });
 }
 
 TEST(BundleAttacks, url_safe_base64) {
-  // Signatures are random: sign until the text has a character that the two alphabets spell differently.
+  // Signatures are random: sign until the text has a character that the two alphabets spell
+  // differently.
   for (int tries = 0; tries < 200; ++tries) {
     Json json = ForgeBundleJson(SamplePayload(), TestKey());
     std::string sig = json["dsseEnvelope"]["signatures"][0]["sig"].get<std::string>();
@@ -218,14 +221,16 @@ TEST(BundleAttacks, duplicate_json_keys_inside_the_signed_payload) {
 }
 
 TEST(BundleAttacks, signed_payload_is_no_statement) {
-  for (const char* payload : {"{}", "[]", "null", "\"x\"", "not json", "{\"_type\":\"https://in-toto.io/Statement/v1\"}"}) {
+  for (const char* payload : {"{}", "[]", "null", "\"x\"", "not json",
+                              "{\"_type\":\"https://in-toto.io/Statement/v1\"}"}) {
     ExpectRefused(ForgeBundle(payload, TestKey()), "signed payload");
   }
 }
 
 TEST(BundleAttacks, trailing_bytes) {
   const std::string bundle = ForgeBundle(SamplePayload(), TestKey());
-  for (const std::string& tail : {std::string("{}"), std::string("x"), std::string("\0", 1), bundle}) {
+  for (const std::string& tail :
+       {std::string("{}"), std::string("x"), std::string("\0", 1), bundle}) {
     ExpectRefused(bundle + tail, "b.json");
   }
 }
@@ -244,7 +249,8 @@ TEST(BundleAttacks, oversized_bundle) {
 }
 
 TEST(BundleAttacks, other_spacing_or_order_has_another_digest) {
-  // Same signature, other bytes: a second digest for one statement. Refused unless foreign bundles are asked for.
+  // Same signature, other bytes: a second digest for one statement. Refused unless foreign bundles
+  // are asked for.
   const Json json = ForgeBundleJson(SamplePayload(), TestKey());
   Json reordered;
   reordered["dsseEnvelope"] = json["dsseEnvelope"];
@@ -325,8 +331,9 @@ TEST(BundleAttacks, all_zero_signature) {
 }
 
 TEST(BundleAttacks, empty_and_non_json_input) {
-  for (const std::string& text : {std::string(), std::string("\n"), std::string("null"), std::string("[]"),
-                                  std::string("\xff\xfe"), std::string(1000, '\0')}) {
+  for (const std::string& text :
+       {std::string(), std::string("\n"), std::string("null"), std::string("[]"),
+        std::string("\xff\xfe"), std::string(1000, '\0')}) {
     ExpectRefused(text, "b.json");
     EXPECT_EQ(PeekKeyId(text, "b.json").status().code(), StatusCode::kUnauthenticated);
   }

@@ -10,9 +10,13 @@ namespace assize::trust {
 namespace {
 
 TEST(Base64, VectorsOfRfc4648) {
-  const std::pair<const char*, const char*> vectors[] = {
-      {"", ""},         {"f", "Zg=="},     {"fo", "Zm8="},        {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"}};
   for (const auto& [bytes, text] : vectors) {
     EXPECT_EQ(Base64Encode(bytes), text);
     EXPECT_EQ(Base64Decode(text).value(), bytes);
@@ -30,8 +34,8 @@ TEST(Base64, AllBytesRoundTrip) {
 
 TEST(Base64, OneTextPerValue) {
   // URL-safe alphabet, white space, padding missing, misplaced or surplus, non-zero unused bits.
-  for (const char* text : {"-_-_", "Zm9v\n", "Zm 9", "Zg", "Zg=", "Z===", "====", "Zg==Zg==", "Z=g=", "Zh==", "Zm9=",
-                           "Zm9v=", "\xff\xff\xff\xff"}) {
+  for (const char* text : {"-_-_", "Zm9v\n", "Zm 9", "Zg", "Zg=", "Z===", "====", "Zg==Zg==",
+                           "Z=g=", "Zh==", "Zm9=", "Zm9v=", "\xff\xff\xff\xff"}) {
     EXPECT_FALSE(Base64Decode(text).ok()) << text;
   }
 }

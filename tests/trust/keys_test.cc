@@ -64,7 +64,7 @@ TEST(Keys, EncryptedFileReadsBackAsTheSameKey) {
   for (const KeyType type : kAllTypes) {
     const std::string path = scratch / fmt::format("{}.pem", KeyTypeName(type));
     ASSERT_TRUE(TestKey(type).Write(path, Secret("correct horse")).ok());
-    struct stat info {};
+    struct stat info{};
     ASSERT_EQ(stat(path.c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777, 0600u);
     EXPECT_THAT(ReadFile(path).value(), HasSubstr("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
@@ -118,7 +118,8 @@ TEST(Keys, NothingIsEverOverwritten) {
   ASSERT_EQ(symlink((scratch / "elsewhere").c_str(), link.c_str()), 0);
   EXPECT_EQ(TestKey().Write(link, Secret("p")).code(), StatusCode::kAlreadyExists);
   EXPECT_EQ(scratch.Names(), (std::vector<std::string>{"k.pem", "link.pem"}));
-  EXPECT_EQ(TestKey().Write(scratch / "no/such/k.pem", Secret("p")).code(), StatusCode::kUnavailable);
+  EXPECT_EQ(TestKey().Write(scratch / "no/such/k.pem", Secret("p")).code(),
+            StatusCode::kUnavailable);
   EXPECT_EQ(TestKey().Write(scratch / "e.pem", Secret()).code(), StatusCode::kInvalidArgument);
 }
 
@@ -153,7 +154,8 @@ TEST(DemoKeys, demo_key_cannot_shed_its_mark) {
   const std::string path = scratch / "production.pem";
   ASSERT_TRUE(demo->Write(path, Secret("p")).ok());
   EXPECT_TRUE(PrivateKey::Load(path, FixedPassphrase("p"))->is_demo());
-  EXPECT_TRUE(PublicKey::Parse("release key of the hospital\n" + demo->public_key().pem(), "k")->is_demo());
+  EXPECT_TRUE(
+      PublicKey::Parse("release key of the hospital\n" + demo->public_key().pem(), "k")->is_demo());
 }
 
 TEST(DemoKeys, OnlyDemoKeysAreStoredUnencrypted) {
@@ -165,7 +167,7 @@ TEST(DemoKeys, OnlyDemoKeysAreStoredUnencrypted) {
   ASSERT_TRUE(demo.ok());
   const std::string path = scratch / "demo.pem";
   ASSERT_TRUE(demo->WriteDemo(path).ok());
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   const auto key = PrivateKey::Load(path, NoPassphrase());
@@ -204,7 +206,8 @@ TEST(KeyAttacks, point_off_the_curve) {
 }
 
 TEST(KeyAttacks, two_keys_in_one_file) {
-  const std::string both = TestKey().public_key().pem() + TestKey(KeyType::kP256, 1).public_key().pem();
+  const std::string both =
+      TestKey().public_key().pem() + TestKey(KeyType::kP256, 1).public_key().pem();
   EXPECT_THAT(Message(PublicKey::Parse(both, "k").status()), HasSubstr("more than one"));
 }
 

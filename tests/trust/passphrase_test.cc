@@ -19,7 +19,8 @@ class Pipe {
  public:
   explicit Pipe(std::string_view content) {
     EXPECT_EQ(pipe(ends_), 0);
-    EXPECT_EQ(write(ends_[1], content.data(), content.size()), static_cast<ssize_t>(content.size()));
+    EXPECT_EQ(write(ends_[1], content.data(), content.size()),
+              static_cast<ssize_t>(content.size()));
     close(ends_[1]);
   }
   ~Pipe() { close(ends_[0]); }
@@ -63,7 +64,8 @@ TEST(PassphraseFromDescriptor, EndOfFileEndsTheLine) {
 
 TEST(PassphraseFromDescriptor, EmptyOverlongAndClosedAreRefused) {
   const Pipe empty("\n");
-  EXPECT_EQ(PassphraseFromDescriptor(empty.fd())("k").status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(PassphraseFromDescriptor(empty.fd())("k").status().code(),
+            StatusCode::kInvalidArgument);
   const Pipe overlong(std::string(kMaxPassphraseBytes + 1, 'x'));
   EXPECT_EQ(PassphraseFromDescriptor(overlong.fd())("k").status().code(),
             StatusCode::kInvalidArgument);
@@ -87,8 +89,8 @@ TEST_F(EnvironmentTest, DescriptorBeatsEnvironment) {
   EXPECT_EQ(DefaultPassphrase(std::nullopt)("k")->view(), "env");
 }
 
-// Runs the prompt in a child whose controlling terminal is a new pseudo-terminal; `typed` is what a person types.
-// Gives back what the terminal showed, and what the child reported.
+// Runs the prompt in a child whose controlling terminal is a new pseudo-terminal; `typed` is what a
+// person types. Gives back what the terminal showed, and what the child reported.
 struct Typed {
   std::string shown;
   std::string result;
@@ -105,7 +107,8 @@ Typed TypeAtPrompt(const std::string& typed, bool confirm) {
   const pid_t child = fork();
   if (child == 0) {
     setsid();
-    const int terminal = open(name.c_str(), O_RDWR);  // the first one opened becomes the controlling one
+    const int terminal =
+        open(name.c_str(), O_RDWR);  // the first one opened becomes the controlling one
     if (terminal < 0) _exit(2);
     std::string text;
     {

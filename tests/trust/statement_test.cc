@@ -15,7 +15,9 @@ TEST(Statement, RoundTripKeepsEverythingAndTheOrder) {
   Statement statement = SampleStatement();
   statement.subjects.push_back(MakeSubject("model/", std::string(64, 'b')));
   const Json json = statement.ToJson();
-  EXPECT_EQ(DumpJson(json).find("{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"name\":"), 0u);
+  EXPECT_EQ(
+      DumpJson(json).find("{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"name\":"),
+      0u);
   const auto again = ParseStatement(json, "s");
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->subjects, statement.subjects);
@@ -46,15 +48,19 @@ TEST(Statement, MalformedIsRefusedWithThePlace) {
       {"subject_name_empty", "/subject/0/name", [](Json& j) { j["subject"][0]["name"] = ""; }},
       {"upper_case_digest", "/subject/0/digest",
        [](Json& j) { j["subject"][0]["digest"]["sha256"] = std::string(64, 'A'); }},
-      {"short_digest", "/subject/0/digest", [](Json& j) { j["subject"][0]["digest"]["sha256"] = "aa"; }},
-      {"digest_is_number", "/subject/0/digest", [](Json& j) { j["subject"][0]["digest"]["sha256"] = 7; }},
+      {"short_digest", "/subject/0/digest",
+       [](Json& j) { j["subject"][0]["digest"]["sha256"] = "aa"; }},
+      {"digest_is_number", "/subject/0/digest",
+       [](Json& j) { j["subject"][0]["digest"]["sha256"] = 7; }},
       {"unknown_subject_member", "/subject/0", [](Json& j) { j["subject"][0]["size"] = 7; }},
       {"repeated_subject_name", "/subject/1/name",
        [](Json& j) { j["subject"].push_back(Json(j["subject"][0])); }},
       {"absent_predicate", "predicate", [](Json& j) { j.erase("predicate"); }},
       {"predicate_is_array", "/predicate", [](Json& j) { j["predicate"] = Json::array(); }},
-      {"predicate_type_no_uri", "/predicateType", [](Json& j) { j["predicateType"] = "evaluation"; }},
-      {"predicate_type_with_space", "/predicateType", [](Json& j) { j["predicateType"] = "https://a b"; }},
+      {"predicate_type_no_uri", "/predicateType",
+       [](Json& j) { j["predicateType"] = "evaluation"; }},
+      {"predicate_type_with_space", "/predicateType",
+       [](Json& j) { j["predicateType"] = "https://a b"; }},
       {"unknown_member", "expires", [](Json& j) { j["expires"] = "never"; }},
   };
   for (const BadRow& row : rows) {

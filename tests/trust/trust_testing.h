@@ -1,4 +1,5 @@
-// What the trust tests share: scratch folders, other people's tools, keys made once, and the forger's kit.
+// What the trust tests share: scratch folders, other people's tools, keys made once, and the
+// forger's kit.
 #pragma once
 
 #include <string>
