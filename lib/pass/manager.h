@@ -23,7 +23,15 @@ struct ManagerOptions {
   bool numeric_checks = true;      // differential run after simplify/ and fuse/ passes, where it can run
   uint64_t seed = 0;
   const Clock* clock = nullptr;    // durations; null: system clock
-  std::string reproducer_path;     // when a pass fails or breaks the model; empty: none is written
+  // Writes a reproducer and returns its path: the model before the failing pass, that pass as pipeline text,
+  // and the seed. Called when a pass fails with Internal, breaks the model or its promise, or dies in an
+  // AZ_CHECK. Null: none is written. Flow supplies it, since passes cannot see files or ONNX.
+  std::function<StatusOr<std::string>(const ir::Model& before, const std::string& pipeline_text,
+                                      uint64_t seed)>
+      write_reproducer;
+  // A numeric check whose runs would cost more multiply-accumulates than this is skipped, with the reason in
+  // the record: the evaluator is the naive reference, about 0.5 G a second.
+  int64_t numeric_check_max_macs = 4'000'000'000;
   // Called before each pass with its index and flag: progress, instrumentation.
   std::function<void(size_t, const std::string&)> before_pass;
 };

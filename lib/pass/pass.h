@@ -22,6 +22,7 @@
 #include "lib/support/diagnostics.h"
 #include "lib/support/progress.h"
 #include "lib/support/status.h"
+#include "lib/verify/tolerance.h"
 
 namespace assize::pass {
 
@@ -38,6 +39,9 @@ struct Descriptor {
   bool needs_artifacts = false;
   bool idempotent = true;                   // a second run changes nothing
   bool keeps_signature = true;              // names and types of graph inputs and outputs stay
+  // The bound of the numeric promise. Unset: the folder decides (exact for simplify, convert and testing,
+  // kAffineFold for fuse, none where the function is meant to change).
+  std::optional<verify::Tolerance> tolerance;
 };
 
 // What a run may use and fill in.

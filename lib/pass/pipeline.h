@@ -20,6 +20,9 @@ struct PipelineItem {
   std::vector<std::pair<std::string, std::string>> options;  // as given
 };
 
+// `name{k=v,...}`, values quoted where the scanner needs it.
+std::string ItemText(const PipelineItem& item);
+
 class Pipeline {
  public:
   struct Stage {
