@@ -1,9 +1,9 @@
 // JSON Schema checks by valijson, whose headers and exceptions stay in this file.
 //
-// Three of its traps are closed here: it aborts on errors unless told to throw; std::regex recurses once per character, so strings of the
-// document are capped before any pattern sees them; and it reports the way down to a fault as
-// faults of its own, which are left out when the fault itself is in the list. Tests:
-// tests/support/json_test.cc.
+// Three of its traps are closed here: it aborts on errors unless told to throw; std::regex recurses
+// once per character, so strings of the document are capped before any pattern sees them; and it
+// reports the way down to a fault as faults of its own, which are left out when the fault itself is
+// in the list. Tests: tests/support/json_test.cc.
 #include <pthread.h>
 
 #include <algorithm>

@@ -106,7 +106,7 @@ class YamlReader final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     RefuseAnchor(mark, anchor);
-    if (ExpectsKey()) Refuse(mark, "an empty key, expected a name");
+    if (ExpectsKey()) Refuse(mark, "null or nothing as key, expected a name");
     Add(Make(mark, YamlNode::Kind::kNull));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
@@ -127,6 +127,9 @@ class YamlReader final : public YAML::EventHandler {
     const bool quoted =
         tag == "!" && (first == '"' || first == '\'' || first == '|' || first == '>');
     if (!quoted && tag != "?") RefuseTag(mark, tag);
+    if (quoted && !IsClosed(static_cast<size_t>(mark.pos))) {
+      Refuse(mark, fmt::format("a quote ({}) that is never closed", first));
+    }
     if (ExpectsKey()) {
       if (value == "<<" && !quoted) Refuse(mark, "a merge key (<<): merging is not allowed");
       Frame& frame = stack_.back();
@@ -176,6 +179,21 @@ class YamlReader final : public YAML::EventHandler {
   }
   [[noreturn]] static void RefuseTag(const YAML::Mark& mark, const std::string& tag) {
     Refuse(mark, fmt::format("a tag ({}): tags are not allowed", Shown(tag)));
+  }
+  // Whether the quoted scalar at `begin` ends before the text does: yaml-cpp takes the end for a
+  // quote.
+  bool IsClosed(size_t begin) const {
+    const char quote = text_[begin];
+    if (quote != '"' && quote != '\'') return true;
+    for (size_t i = begin + 1; i < text_.size(); ++i) {
+      if (quote == '"' && text_[i] == '\\') {
+        ++i;
+      } else if (text_[i] == quote) {
+        if (quote == '"' || i + 1 == text_.size() || text_[i + 1] != quote) return true;
+        ++i;
+      }
+    }
+    return false;
   }
   bool ExpectsKey() const {
     return !stack_.empty() && stack_.back().node.kind_ == YamlNode::Kind::kMap &&
