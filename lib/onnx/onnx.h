@@ -20,10 +20,13 @@ struct ImportLimits {
   uint64_t max_model_bytes = uint64_t{512} << 20;          // of the protobuf file; hard limit 2 GiB - 1
   uint64_t max_external_bytes = uint64_t{64} << 30;        // of all external data files together
   int max_subgraph_depth = 32;
+  int max_type_depth = 16;                                 // of sequences, optionals and maps in each other
   int max_functions = 10'000;
   int max_call_depth = 100;
   int max_rank = 1024;
   int64_t max_nodes = 10'000'000;
+  int64_t max_items = 50'000'000;                          // messages and strings: each costs memory once read
+  int max_attributes = 10'000;                             // of one node
   int64_t max_name_bytes = 1 << 20;
   int64_t max_opset = 28;                                  // of ai.onnx
 };
@@ -70,8 +73,17 @@ StatusOr<Exported> ExportBytes(const ir::Model& model, const ExportOptions& opti
 StatusOr<std::vector<std::string>> ExportFile(const ir::Model& model, const std::string& path,
                                               const ExportOptions& options = {});
 
-// A serialized TensorProto (.pb of ONNX's test data), and SequenceProto/OptionalProto by declared type.
+// A serialized TensorProto: one .pb file of ONNX's test data. External data is refused.
 StatusOr<ir::NamedTensor> ImportTensor(std::string_view bytes, const std::string& origin);
 std::string ExportTensor(const ir::NamedTensor& tensor);
+
+// A value of ONNX's test data: the files carry no header, the declared type of the graph's input or output says
+// whether a TensorProto, SequenceProto or OptionalProto is in them.
+struct TestValue {
+  ir::Type::Kind kind = ir::Type::Kind::kUnset;  // kTensor, kSequence or kOptional
+  ir::NamedTensor tensor;                        // kTensor; of the others only the name
+  std::vector<TestValue> elements;               // kSequence; kOptional: one, or none when it is empty
+};
+StatusOr<TestValue> ImportValue(std::string_view bytes, const ir::Type& declared, const std::string& origin);
 
 }  // namespace assize::onnx
