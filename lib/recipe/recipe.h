@@ -148,6 +148,7 @@ struct Recipe {
   Change change;                      // empty strings when not said
   std::string classification;         // "public" "deidentified" "phi"
   std::vector<std::string> evidence;  // "iso27001-2022" ...
+  Place evidence_place;
   Limits limits;
   uint64_t seed = 0;  // of everything that draws and has no seed of its own
 
