@@ -46,11 +46,11 @@ double DeLongCovariance(const RocArea& first, const RocArea& second);
 // On the logit scale when area > 0.95 or positives + negatives < 100, else normal, clipped to
 // [0,1]. A perfect area (1, or variance 0) has no such bound: then min(positives, negatives)
 // disjoint pairs, all ranked right, are a proportion for Clopper-Pearson.
-Bounds AreaBounds(double area, double standard_error, int64_t positives, int64_t negatives,
+Bounds AreaBounds(double area, double standard_error, double positives, double negatives,
                   double confidence);
 // Drop area_source - area_model: normal; with standard error 0 Tango's with no change in
 // min(positives, negatives) pairs.
-Bounds AreaDropBounds(double drop, double standard_error, int64_t positives, int64_t negatives,
+Bounds AreaDropBounds(double drop, double standard_error, double positives, double negatives,
                       double confidence);
 
 // Bias-corrected and accelerated bootstrap (Efron 1987) of a statistic of sums: `rows` holds
