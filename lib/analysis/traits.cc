@@ -6,11 +6,12 @@
 #include <string_view>
 
 #include "lib/analysis/ops.h"
+#include "lib/analysis/schema.h"
 
 namespace assize::analysis {
 namespace {
 
-bool IsOnnxDomain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
+bool IsMainDomain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
 
 }  // namespace
 
@@ -18,7 +19,7 @@ bool IsRandom(const ir::Graph& graph, ir::NodeRef ref) {
   static constexpr std::array<std::string_view, 6> kRandom = {
       "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"};
   const ir::Node& node = graph.node(ref);
-  if (!IsOnnxDomain(node.domain)) return false;
+  if (!IsMainDomain(node.domain)) return false;
   if (std::find(kRandom.begin(), kRandom.end(), node.op_type) != kRandom.end()) return true;
   // Dropout's training_mode is its third input in every version that has it.
   if (node.op_type != "Dropout" || !InputAt(node, 2)) return false;
@@ -28,10 +29,10 @@ bool IsRandom(const ir::Graph& graph, ir::NodeRef ref) {
 
 bool IsControlFlow(const ir::Node& node) {
   static constexpr std::array<std::string_view, 4> kControl = {"If", "Loop", "Scan", "SequenceMap"};
-  return IsOnnxDomain(node.domain) &&
+  return IsMainDomain(node.domain) &&
          std::find(kControl.begin(), kControl.end(), node.op_type) != kControl.end();
 }
 
-bool IsPure(const ir::Node& node) { return IsOnnxDomain(node.domain) || node.domain == "ai.onnx.ml"; }
+bool IsPure(const ir::Node& node) { return IsOnnxDomain(node.domain); }
 
 }  // namespace assize::analysis

@@ -19,10 +19,10 @@ enum class OptionType { kBool, kInt, kNumber, kChoice, kString };
 struct OptionDescriptor {
   std::string name;      // kebab-case
   OptionType type = OptionType::kString;
-  std::string default_text;
-  std::string summary;   // one line; units where there are some
-  std::optional<double> min, max;      // kInt, kNumber: inclusive range
-  std::vector<std::string> choices;    // kChoice
+  std::string default_text = {};
+  std::string summary = {};  // one line; units where there are some
+  std::optional<double> min = {}, max = {};  // kInt, kNumber: inclusive range
+  std::vector<std::string> choices = {};     // kChoice
 };
 
 // The effective options of one pass instance: every descriptor has a value. Values are kept as canonical text.

@@ -33,7 +33,7 @@ std::string_view NameOf(Folder folder);
 // What a pass says of itself; static, returned by value from Describe().
 struct Descriptor {
   std::string summary;                      // one line, imperative: "Folds BatchNormalization into Conv"
-  std::vector<OptionDescriptor> options;
+  std::vector<OptionDescriptor> options = {};
   bool needs_evaluator = false;
   bool needs_calibration = false;
   bool needs_artifacts = false;
@@ -41,7 +41,7 @@ struct Descriptor {
   bool keeps_signature = true;              // names and types of graph inputs and outputs stay
   // The bound of the numeric promise. Unset: the folder decides (exact for simplify, convert and testing,
   // kAffineFold for fuse, none where the function is meant to change).
-  std::optional<verify::Tolerance> tolerance;
+  std::optional<verify::Tolerance> tolerance = std::nullopt;
 };
 
 // What a run may use and fill in.

@@ -1,0 +1,194 @@
+// Parses the table of op schemas. Its format is in scripts/make_op_schemas.py. Tests: tests/analysis/schema_test.cc.
+#include "lib/analysis/schema.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <memory>
+
+#include "lib/support/status.h"
+
+namespace assize::analysis {
+namespace {
+
+constexpr const char* kRows[] = {
+#include "schemas/ops.inc"
+};
+
+std::vector<std::string_view> Split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  if (text.empty()) return parts;
+  while (true) {
+    const size_t at = text.find(separator);
+    parts.push_back(text.substr(0, at));
+    if (at == std::string_view::npos) return parts;
+    text.remove_prefix(at + 1);
+  }
+}
+
+// Fields of a schema row: unlike Split, an empty field at the end counts.
+std::vector<std::string_view> Fields(std::string_view text) {
+  std::vector<std::string_view> fields;
+  while (true) {
+    const size_t at = text.find('|');
+    fields.push_back(text.substr(0, at));
+    if (at == std::string_view::npos) return fields;
+    text.remove_prefix(at + 1);
+  }
+}
+
+int64_t Number(std::string_view text) {
+  int64_t value = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  AZ_CHECK(result.ec == std::errc(), "schemas/ops.inc: \"{}\" is no number", text);
+  return value;
+}
+
+std::vector<OpSchema::Formal> Formals(std::string_view text) {
+  std::vector<OpSchema::Formal> formals;
+  for (const std::string_view part : Split(text, ',')) {
+    const auto fields = Split(part, ':');
+    AZ_CHECK(fields.size() == 3 && fields[1].size() == 1, "schemas/ops.inc: formal \"{}\"", part);
+    OpSchema::Formal formal;
+    formal.name = std::string(fields[0]);
+    const char option = fields[1][0];
+    formal.option = option == '1'   ? OpSchema::Option::kSingle
+                    : option == '?' ? OpSchema::Option::kOptional
+                                    : OpSchema::Option::kVariadic;
+    formal.homogeneous = option != '~';
+    formal.type = std::string(fields[2]);
+    formals.push_back(std::move(formal));
+  }
+  return formals;
+}
+
+struct Table {
+  std::vector<std::unique_ptr<std::vector<std::string>>> type_sets;
+  // (domain, op) -> versions, oldest first.
+  std::map<std::pair<std::string, std::string>, std::vector<OpSchema>, std::less<>> schemas;
+  std::map<std::string, int64_t, std::less<>> newest;
+};
+
+OpSchema ParseSchema(std::string_view row, const Table& table) {
+  const auto fields = Fields(row);
+  AZ_CHECK(fields.size() == 9, "schemas/ops.inc: {} fields in \"{}\"", fields.size(), row);
+  OpSchema schema;
+  schema.domain = std::string(fields[0]);
+  schema.name = std::string(fields[1]);
+  schema.since_version = Number(fields[2]);
+  schema.deprecated = fields[3].find('d') != std::string_view::npos;
+  schema.nondeterministic = fields[3].find('r') != std::string_view::npos;
+  const auto arity = Split(fields[4], ',');
+  AZ_CHECK(arity.size() == 4);
+  schema.min_inputs = Number(arity[0]);
+  schema.max_inputs = Number(arity[1]);
+  schema.min_outputs = Number(arity[2]);
+  schema.max_outputs = Number(arity[3]);
+  schema.inputs = Formals(fields[5]);
+  schema.outputs = Formals(fields[6]);
+  for (const std::string_view part : Split(fields[7], ',')) {
+    const auto attribute = Split(part, ':');
+    AZ_CHECK(attribute.size() >= 3, "schemas/ops.inc: attribute \"{}\"", part);
+    // A default may hold colons: it is what follows the third one.
+    const size_t used = attribute[0].size() + attribute[1].size() + attribute[2].size() + 3;
+    schema.attributes.push_back({std::string(attribute[0]), static_cast<int32_t>(Number(attribute[1])),
+                                 attribute[2] == "1",
+                                 used <= part.size() ? std::string(part.substr(used)) : std::string()});
+  }
+  for (const std::string_view part : Split(fields[8], ',')) {
+    const auto constraint = Split(part, ':');
+    AZ_CHECK(constraint.size() == 2, "schemas/ops.inc: constraint \"{}\"", part);
+    schema.constraints.push_back({std::string(constraint[0]),
+                                  table.type_sets.at(static_cast<size_t>(Number(constraint[1]))).get()});
+  }
+  return schema;
+}
+
+Table ParseTable() {
+  Table table;
+  for (const std::string_view row : kRows) {
+    const std::string_view body = row.substr(2);
+    if (row[0] == 'T') {
+      auto types = std::make_unique<std::vector<std::string>>();
+      for (const std::string_view type : Split(body, ' ')) types->emplace_back(type);
+      table.type_sets.push_back(std::move(types));
+      continue;
+    }
+    OpSchema schema = ParseSchema(body, table);
+    int64_t& newest = table.newest[schema.domain];
+    newest = std::max(newest, schema.since_version);
+    table.schemas[{schema.domain, schema.name}].push_back(std::move(schema));  // rows are in version order
+  }
+  return table;
+}
+
+const Table& TheTable() {
+  static const Table table = ParseTable();
+  return table;
+}
+
+std::string_view Plain(std::string_view domain) {
+  return domain == "ai.onnx" ? std::string_view() : domain;
+}
+
+const std::vector<OpSchema>* Versions(std::string_view domain, std::string_view op) {
+  const Table& table = TheTable();
+  const auto found = table.schemas.find(std::pair(std::string(Plain(domain)), std::string(op)));
+  return found == table.schemas.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+const OpSchema::Attribute* OpSchema::FindAttribute(std::string_view attribute_name) const {
+  for (const Attribute& a : attributes) {
+    if (a.name == attribute_name) return &a;
+  }
+  return nullptr;
+}
+
+const OpSchema::Constraint* OpSchema::FindConstraint(std::string_view parameter) const {
+  for (const Constraint& c : constraints) {
+    if (c.parameter == parameter) return &c;
+  }
+  return nullptr;
+}
+
+namespace {
+const OpSchema::Formal* FormalAt(const std::vector<OpSchema::Formal>& formals, size_t index) {
+  if (index < formals.size()) return &formals[index];
+  if (formals.empty() || formals.back().option != OpSchema::Option::kVariadic) return nullptr;
+  return &formals.back();
+}
+}  // namespace
+
+const OpSchema::Formal* OpSchema::InputFormal(size_t index) const { return FormalAt(inputs, index); }
+const OpSchema::Formal* OpSchema::OutputFormal(size_t index) const { return FormalAt(outputs, index); }
+
+const OpSchema* FindSchema(std::string_view domain, std::string_view op, int64_t opset) {
+  const std::vector<OpSchema>* versions = Versions(domain, op);
+  if (versions == nullptr) return nullptr;
+  const OpSchema* best = nullptr;
+  for (const OpSchema& schema : *versions) {
+    if (schema.since_version <= opset) best = &schema;
+  }
+  return best;
+}
+
+std::vector<const OpSchema*> SchemaVersions(std::string_view domain, std::string_view op) {
+  std::vector<const OpSchema*> all;
+  if (const std::vector<OpSchema>* versions = Versions(domain, op)) {
+    for (const OpSchema& schema : *versions) all.push_back(&schema);
+  }
+  return all;
+}
+
+bool IsOnnxDomain(std::string_view domain) {
+  return TheTable().newest.find(Plain(domain)) != TheTable().newest.end();
+}
+
+int64_t NewestOpset(std::string_view domain) {
+  const auto found = TheTable().newest.find(Plain(domain));
+  return found == TheTable().newest.end() ? 0 : found->second;
+}
+
+}  // namespace assize::analysis
