@@ -410,6 +410,7 @@ Status PrivateKey::Write(const std::string& path, const Secret& passphrase) cons
     return InvalidArgument("{}: the passphrase has {} bytes, expected 1 to {}", path, text.size(),
                            kMaxPassphraseBytes);
   }
+  AZ_RETURN_IF_ERROR(CheckPathIsFree(path));  // before the slow part
   std::array<unsigned char, kSaltBytes> salt{};
   if (RAND_bytes(salt.data(), static_cast<int>(salt.size())) != 1) {
     return Internal("no random bytes: {}", LastReason());

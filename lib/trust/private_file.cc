@@ -46,11 +46,14 @@ Status MoveInPlace(const std::string& temporary, const std::string& path) {
 
 }  // namespace
 
-Status WritePrivateFile(const std::string& path, std::string_view bytes) {
+Status CheckPathIsFree(const std::string& path) {
   struct stat existing{};
-  if (lstat(path.c_str(), &existing) == 0) {
-    return AlreadyExists("{}: exists already and is never overwritten", path);
-  }
+  if (lstat(path.c_str(), &existing) != 0) return OkStatus();
+  return AlreadyExists("{}: exists already and is never overwritten", path);
+}
+
+Status WritePrivateFile(const std::string& path, std::string_view bytes) {
+  AZ_RETURN_IF_ERROR(CheckPathIsFree(path));
   const std::string folder = FolderOf(path);
   std::string temporary = JoinPath(folder, ".assize-key-XXXXXX");
   const int fd = mkostemp(temporary.data(), O_CLOEXEC);

@@ -8,6 +8,9 @@
 
 namespace assize::trust {
 
+// AlreadyExists when anything, a dangling symlink included, is at `path`.
+Status CheckPathIsFree(const std::string& path);
+
 // Writes `bytes` to `path` with mode 0600 from the first moment, whole or not at all. AlreadyExists
 // when anything, a dangling symlink included, is at `path`; it is never replaced. Unavailable when
 // the disk or folder refuses.

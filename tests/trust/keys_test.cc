@@ -61,7 +61,9 @@ TEST(Keys, TypeNamesReadBack) {
 
 TEST(Keys, EncryptedFileReadsBackAsTheSameKey) {
   const ScratchFolder scratch;
-  for (const KeyType type : kAllTypes) {
+  // One of each kind; openssl_oracle_test.cc has all four read by openssl. Deriving the file's key
+  // is slow.
+  for (const KeyType type : {KeyType::kP256, KeyType::kEd25519}) {
     const std::string path = scratch / fmt::format("{}.pem", KeyTypeName(type));
     ASSERT_TRUE(TestKey(type).Write(path, Secret("correct horse")).ok());
     struct stat info{};
@@ -73,7 +75,7 @@ TEST(Keys, EncryptedFileReadsBackAsTheSameKey) {
     EXPECT_EQ(key->id(), TestKey(type).id());
     EXPECT_FALSE(key->was_stored_unencrypted());
   }
-  EXPECT_EQ(scratch.Names().size(), 4u) << "temporary files were left behind";
+  EXPECT_EQ(scratch.Names().size(), 2u) << "temporary files were left behind";
 }
 
 TEST(Keys, wrong_passphrase_says_so_and_leaks_nothing) {

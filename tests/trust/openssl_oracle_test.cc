@@ -243,7 +243,8 @@ TEST_F(OpensslOracle, ListingIsWhatSha256sumPrintsAndChecks) {
   Run({"sh", "-c", "cd \"$0\" && sha256sum --strict -c \"$1\"", scratch_ / "model", list});
   std::string raw;
   for (const ModelFile& file : tree->files) raw += file.sha256;
-  EXPECT_EQ(Run({"sh", "-c", "tr a-f A-F | basenc -d --base16 | sha256sum"}, raw).substr(0, 64), tree->RootSha256());
+  EXPECT_EQ(Run({"sh", "-c", "tr a-f A-F | basenc -d --base16 | sha256sum"}, raw).substr(0, 64),
+            tree->RootSha256());
 }
 
 }  // namespace
