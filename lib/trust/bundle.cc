@@ -109,7 +109,7 @@ StatusOr<VerifiedStatement> VerifyBundle(std::string_view bundle, const PublicKe
                                          const std::string& origin, BundleForm form) {
   AZ_ASSIGN_OR_RETURN(const ParsedBundle parsed, ParseBundle(bundle, origin, form));
   if (parsed.hint != key.id()) {
-    return Unauthenticated("{}: signed with key {}, expected key {}", origin, parsed.hint,
+    return Unauthenticated("{}: names key {} as its signer, expected key {}", origin, parsed.hint,
                            key.id());
   }
   StatusOr<std::string> payload = parsed.envelope.Verify(key);
@@ -135,8 +135,8 @@ StatusOr<VerifiedStatement> VerifyBundleWithAny(std::string_view bundle,
   for (const PublicKey& key : keys) {
     if (key.id() == parsed.hint) return VerifyBundle(bundle, key, origin, form);
   }
-  return Unauthenticated("{}: signed with key {}, which is none of the {} expected keys", origin,
-                         parsed.hint, keys.size());
+  return Unauthenticated("{}: names key {} as its signer, which is none of the {} expected keys",
+                         origin, parsed.hint, keys.size());
 }
 
 StatusOr<std::string> PeekKeyId(std::string_view bundle, const std::string& origin,
