@@ -300,7 +300,7 @@ Status PublicKey::Verify(std::string_view message, std::string_view signature) c
 }
 
 Status PublicKey::Write(const std::string& path) const {
-  const Status status = WriteFileAtomic(path, pem(), /*overwrite=*/false);
+  Status status = WriteFileAtomic(path, pem(), /*overwrite=*/false);
   if (status.code() != StatusCode::kAlreadyExists) return status;
   const StatusOr<std::string> existing = ReadFile(path, kMaxKeyFileBytes);
   if (existing.ok() && *existing == pem()) return OkStatus();
@@ -424,7 +424,7 @@ Status PrivateKey::Write(const std::string& path, const Secret& passphrase) cons
   const std::unique_ptr<X509_SIG, Deleter<X509_SIG_free>> sealed(
       PKCS8_set0_pbe(text.data(), static_cast<int>(text.size()), plain.get(), scheme.get()));
   if (!sealed) return Internal("cannot encrypt a key: {}", LastReason());
-  scheme.release();  // owned by `sealed` from here on
+  static_cast<void>(scheme.release());  // owned by `sealed` from here on
   const BioHandle bio(BIO_new(BIO_s_mem()));
   if (!bio || PEM_write_bio_PKCS8(bio.get(), sealed.get()) != 1) {
     return Internal("cannot write a key: {}", LastReason());
