@@ -107,7 +107,9 @@ StatusOr<Counts> MeasureProportion(const Criterion& criterion, const Observation
   }
   Counts counts;
   counts.n = static_cast<int64_t>(rows.size());
-  if (criterion.class_index >= 0 && counts.n < kSmallestSlice) {
+  const Clusters clusters = ClustersOf(observations, rows);
+  // People count, not rows: twenty images of one patient are one person.
+  if (criterion.class_index >= 0 && static_cast<int64_t>(clusters.count) < kSmallestSlice) {
     counts.kind = Counts::Kind::kWithheld;
     counts.n = 0;
     return counts;
@@ -137,7 +139,7 @@ StatusOr<Counts> MeasureProportion(const Criterion& criterion, const Observation
                      : static_cast<double>(after));
   }
   if (!drop) counts.k = right;
-  counts.design_effect = DesignEffect(x, ClustersOf(observations, rows));
+  counts.design_effect = DesignEffect(x, clusters);
   const double n = static_cast<double>(counts.n);
   counts.model_value = static_cast<double>(right) / n;
   if (observations.source && criterion.metric != Metric::kFlipRate) {
@@ -158,7 +160,12 @@ StatusOr<Counts> MeasureArea(const Criterion& criterion, const Observations& obs
   counts.n = observations.model.rows;
   counts.positives = std::count(positive.begin(), positive.end(), uint8_t{1});
   counts.negatives = counts.n - counts.positives;
-  if (std::min(counts.positives, counts.negatives) < kSmallestSlice) {
+  std::vector<int64_t> of_class, of_others;
+  for (int64_t row = 0; row < counts.n; ++row) {
+    (positive[static_cast<size_t>(row)] != 0 ? of_class : of_others).push_back(row);
+  }
+  if (static_cast<int64_t>(std::min(ClustersOf(observations, of_class).count,
+                                    ClustersOf(observations, of_others).count)) < kSmallestSlice) {
     counts = Counts();
     counts.kind = Counts::Kind::kWithheld;
     return counts;

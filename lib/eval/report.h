@@ -20,6 +20,7 @@ struct Proportion {
   int64_t n = 0;
   double lower = 0;
   double upper = 1;
+  double design_effect = 1;  // as Counts::design_effect
   double value() const { return n == 0 ? 0 : static_cast<double>(k) / static_cast<double>(n); }
 };
 Proportion MakeProportion(int64_t k, int64_t n, double confidence = 0.95);
@@ -48,6 +49,7 @@ struct Report {
   std::optional<Proportion> source_top1;
   std::optional<Proportion> flips;  // with a source and classes
   int64_t right_to_wrong = 0, wrong_to_right = 0;
+  double drop_design_effect = 1;
   std::optional<double> drop, drop_lower,
       drop_upper;                           // top-1 of the source minus the model's, Tango
   std::optional<double> auc, source_auc;    // two classes: of class 1
