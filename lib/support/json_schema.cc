@@ -1,9 +1,10 @@
 // JSON Schema checks by valijson, whose headers and exceptions stay in this file.
 //
-// Three of its traps are closed here: it aborts on errors unless told to throw; std::regex recurses
-// once per character, so strings of the document are capped before any pattern sees them; and it
-// reports the way down to a fault as faults of its own, which are left out when the fault itself is
-// in the list. Tests: tests/support/json_test.cc.
+// Three of its traps are closed here. It ends the program on errors unless told to throw.
+// std::regex recurses once per character, so strings of the document are capped before any pattern
+// sees them, and the stack is deep enough for the cap. And it reports the way down to a fault as
+// faults of its own, which are left out when the fault itself is in the list. Tests:
+// tests/support/json_test.cc.
 #include <pthread.h>
 
 #include <algorithm>
@@ -26,9 +27,9 @@ namespace assize {
 namespace {
 
 constexpr size_t kMaxStringBytes = size_t{64} << 10;
-// std::regex took about 200 bytes of stack per character when built with -O2, and 1.5 KiB under the
-// address sanitizer; 8 MiB would not do for the longest string. The pages are only reserved until
-// they are used.
+// Measured: std::regex needs between 16 and 32 MiB of stack for a string that long (-O2), and
+// between 64 and 128 MiB under the address sanitizer. The pages are only reserved until they are
+// used.
 constexpr size_t kStackBytes = size_t{256} << 20;
 
 struct Finding {
