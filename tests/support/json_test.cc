@@ -111,8 +111,14 @@ TEST(ValidateJson, LongStringsNeverReachTheRegex) {
   const Json schema = ParseJson(kSchema, "schema").value();
   EXPECT_THAT(ValidateJson(schema, Json{{"name", std::string(1'000'000, 'a')}}).value(),
               ElementsAre(HasSubstr("/name: a string of 1000000 bytes")));
-  // The longest one that does must fit the stack, sanitizers included.
-  EXPECT_THAT(ValidateJson(schema, Json{{"name", std::string(65536, 'a')}}).value(), IsEmpty());
+  // The longest one that does must fit the stack, sanitizers included; only the thread sanitizer
+  // keeps a call stack of its own that holds 65,536 frames and no more.
+#ifdef __SANITIZE_THREAD__
+  constexpr size_t kLongest = 4096;
+#else
+  constexpr size_t kLongest = 65536;
+#endif
+  EXPECT_THAT(ValidateJson(schema, Json{{"name", std::string(kLongest, 'a')}}).value(), IsEmpty());
 }
 
 TEST(ValidateJson, AnUnusableSchemaIsAStatus) {
