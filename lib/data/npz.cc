@@ -79,6 +79,10 @@ StatusOr<std::shared_ptr<const NpzFile>> NpzFile::Open(const std::string& path,
   impl->limits = limits;
   AZ_ASSIGN_OR_RETURN(impl->file, MappedFile::Open(path, limits.max_file_bytes));
   const std::span<const std::byte> bytes = impl->file->bytes();
+  // libzip takes an empty file for an empty archive.
+  if (bytes.size() < 22) {
+    return InvalidArgument("{}: {} bytes are too few for an npz archive", path, bytes.size());
+  }
   impl->digest = Sha256(bytes);
   zip_error_t error;
   zip_error_init(&error);
