@@ -1,0 +1,53 @@
+// Running oneDNN's primitives as steps of a plan; the one place that knows its C interface and its exceptions.
+// Tests: tests/engine/.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "lib/engine/plan.h"
+
+namespace assize::engine {
+
+// False when `body` threw one of oneDNN's exceptions (no kernel for what was asked, or no memory).
+bool CatchDnnl(const std::function<void()>& body);
+
+const dnnl::engine& CpuEngine();
+dnnl::memory::data_type DnnlType(ir::DType dtype);
+// An array with explicit strides.
+dnnl::memory::desc Describe(const ir::Shape& dims, ir::DType dtype, const std::vector<int64_t>& strides);
+
+// An argument of a primitive: where it lies, and how far the next sample is when the primitive handles one.
+struct DnnlArgument {
+  int id;
+  dnnl::memory::desc desc;
+  int storage;
+  int64_t sample_bytes = 0;
+};
+
+// A step that runs `primitive` `samples` times.
+void SetDnnlStep(Step& step, const dnnl::primitive& primitive, std::vector<DnnlArgument> arguments, int64_t samples);
+
+// `source` brought into the order that a primitive wants, in new memory.
+std::shared_ptr<std::byte> Reordered(const void* source, const dnnl::memory::desc& from, const dnnl::memory::desc& to);
+
+// oneDNN multiplies 8-bit values exactly: VNNI is there and no environment variable takes it away.
+bool HasExactInt8();
+
+// While one lives, OpenMP gives this thread one thread: what oneDNN plans and runs then does not depend on the
+// machine's core count.
+class OneThread {
+ public:
+  OneThread();
+  ~OneThread();
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace assize::engine

@@ -1,0 +1,175 @@
+// Gemm and MatMul as oneDNN's matmul (never inner_product: its result moved with the thread count); float and 8 bits.
+// Tests: tests/engine/matmul_test.cc, tests/engine/int8_test.cc.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "lib/analysis/ops.h"
+#include "lib/engine/dnnl_steps.h"
+#include "lib/engine/lower.h"
+#include "lib/engine/lower_int8.h"
+
+namespace assize::engine {
+namespace {
+
+using dnnl::memory;
+using ir::DType;
+using ir::Shape;
+
+// Swaps the two last dims' strides.
+std::vector<int64_t> Transposed(std::vector<int64_t> strides) {
+  std::swap(strides[strides.size() - 1], strides[strides.size() - 2]);
+  return strides;
+}
+
+}  // namespace
+
+bool Lowering::LowerMatMul(const Unit& unit) {
+  const ir::Node& n = node(unit);
+  const bool integer = !unit.sources.empty();
+  float alpha = 1, beta = 1;
+  bool trans_a = false, trans_b = false;
+  ir::ValueRef c;
+  if (n.op_type == "Gemm") {
+    const auto view = analysis::GemmOp::From(graph_, unit.head, facts_.opset());
+    if (!view.ok()) return false;
+    alpha = view->alpha, beta = view->beta, trans_a = view->trans_a, trans_b = view->trans_b, c = view->c;
+  }
+  const Shape y_dims = fact(n.outputs[0]).dims;
+  const Operand a = In(Get(integer ? unit.sources[0]->quantized : n.inputs[0]), Layout::kPlain, "plain");
+  if (!a.defined() || (!integer && a.dtype != DType::kFloat) || y_dims.size() < 2) return false;
+  const bool constant_b = facts_.IsEvaluable(n.inputs[1]);
+  const Shape b_shape = fact(n.inputs[1]).dims;
+  if (a.dims.size() < 2 || b_shape.size() < 2) return false;
+  const int64_t columns = y_dims.back();
+  const size_t count = static_cast<size_t>(columns);
+
+  // y = alpha * k[n] * (a b) + (beta * c[n] * k[n] + d[n])
+  std::vector<double> scale(count, alpha), shift(count, 0.0);
+  Operand late_c;  // added by a step of its own
+  if (c) {
+    const ir::Tensor* tensor = facts_.IsEvaluable(c) ? facts_.Known(c) : nullptr;
+    const bool row = tensor != nullptr && tensor->dtype() == DType::kFloat &&
+                     (tensor->element_count() == 1 || (tensor->element_count() == columns && tensor->dims().back() == columns));
+    if (row) {
+      const std::vector<double> values = tensor->ToDoubles();
+      for (size_t i = 0; i < count; ++i) shift[i] = static_cast<double>(beta) * values[values.size() == 1 ? 0 : i];
+    } else {
+      if (beta != 1 || !unit.scale.empty() || integer) return false;
+      late_c = Plain(c);
+      if (!late_c.defined()) return false;
+    }
+  }
+  for (size_t i = 0; i < unit.scale.size(); ++i) {
+    scale[i] *= unit.scale[i];
+    shift[i] = shift[i] * unit.scale[i] + unit.shift[i];
+  }
+  const bool scaled = std::any_of(scale.begin(), scale.end(), [](double s) { return s != 1; });
+  const bool shifted = std::any_of(shift.begin(), shift.end(), [](double s) { return s != 0; });
+  // One matrix on the right: all rows of `a` are one matrix too.
+  const bool flat = b_shape.size() == 2 && !trans_a;
+  const int64_t k = trans_a ? a.dims[a.dims.size() - 2] : a.dims.back();
+  const Shape y_flat = flat ? Shape{a.count() / k, columns} : y_dims;
+
+  if (integer) {
+    if (!flat) return false;
+    // A matrix product is a convolution whose positions are the rows.
+    const ir::Tensor* q = facts_.Known(unit.sources[1]->quantized);
+    if (q == nullptr || q->dtype() != DType::kInt8) return false;
+    std::vector<int8_t> turned(static_cast<size_t>(k * columns));
+    const auto stored = q->data<int8_t>();
+    for (int64_t column = 0; column < columns; ++column) {
+      for (int64_t i = 0; i < k; ++i) {
+        turned[static_cast<size_t>(column * k + i)] =
+            stored[static_cast<size_t>(trans_b ? column * k + i : i * columns + column)];
+      }
+    }
+    Int8Geometry geometry{a, ir::Tensor::Of<int8_t>({columns, k}, turned), 1, {}, {}, {}, {}, y_dims};
+    geometry.scale = scale, geometry.shift = shift;
+    return LowerInt8(unit, geometry);
+  }
+
+  Shape a_dims = flat ? Shape{a.count() / k, k} : a.dims, b_dims = b_shape;
+  std::vector<int64_t> a_strides = StridesOf(a_dims, Layout::kPlain), b_strides = StridesOf(b_dims, Layout::kPlain);
+  if (trans_a) {
+    std::swap(a_dims[0], a_dims[1]);
+    a_strides = Transposed(StridesOf(a.dims, Layout::kPlain));
+  }
+  if (trans_b) {
+    b_strides = Transposed(b_strides);
+    std::swap(b_dims[b_dims.size() - 1], b_dims[b_dims.size() - 2]);
+  }
+  // Equal ranks, as oneDNN wants them.
+  const auto widen = [](Shape& dims, std::vector<int64_t>& strides, size_t rank) {
+    while (dims.size() < rank) {
+      strides.insert(strides.begin(), dims[0] * strides[0]);
+      dims.insert(dims.begin(), 1);
+    }
+  };
+  const size_t rank = y_flat.size();
+  widen(a_dims, a_strides, rank);
+  widen(b_dims, b_strides, rank);
+
+  if (!constant_b && scaled) return false;
+  std::optional<UnaryOpSpec> rest = unit.activation;
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  dnnl::post_ops post;
+  if (!late_c.defined() && rest && rest->kind == Unary::kRelu) {
+    post.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+    rest.reset();
+  }
+  attr.set_post_ops(post);
+  const memory::desc src_md = Describe(a_dims, DType::kFloat, a_strides);
+  const memory::desc plain_b = Describe(b_dims, DType::kFloat, b_strides);
+  const memory::desc b_md = constant_b ? memory::desc(b_dims, memory::data_type::f32, memory::format_tag::any) : plain_b;
+  const memory::desc dst_md = Describe(y_flat, DType::kFloat, StridesOf(y_flat, Layout::kPlain));
+  Shape bias_dims(rank, 1);
+  bias_dims.back() = columns;
+  const memory::desc bias_md = Describe(bias_dims, DType::kFloat, StridesOf(bias_dims, Layout::kPlain));
+  const dnnl::matmul::primitive_desc pd(CpuEngine(), src_md, b_md, shifted ? bias_md : memory::desc(), dst_md, attr);
+
+  int b_storage;
+  if (constant_b) {
+    const ir::Tensor* tensor = facts_.Known(n.inputs[1]);
+    if (tensor == nullptr || tensor->dtype() != DType::kFloat) return false;
+    std::vector<float> values(tensor->data<float>().begin(), tensor->data<float>().end());
+    if (scaled) {
+      // `values` lie as stored: the column is the last index, or the one before it when stored transposed.
+      const size_t inner = static_cast<size_t>(trans_b ? k : columns);
+      for (size_t i = 0; i < values.size(); ++i) {
+        const size_t column = trans_b ? i / inner % count : i % inner;
+        values[i] = static_cast<float>(static_cast<double>(values[i]) * scale[column]);
+      }
+    }
+    const auto packed = Reordered(values.data(), plain_b, pd.weights_desc());
+    Storage storage{Storage::Kind::kConstant, static_cast<int64_t>(pd.weights_desc().get_size())};
+    storage.constant = packed.get();
+    storage.owner = packed;
+    b_storage = AddStorage(std::move(storage));
+  } else {
+    const Operand b = Plain(n.inputs[1]);
+    if (!b.defined() || b.dtype != DType::kFloat) return false;
+    b_storage = b.storage;
+  }
+  Operand y = NewArray(DType::kFloat, y_flat, Layout::kPlain);
+  std::vector<DnnlArgument> arguments = {{DNNL_ARG_SRC, src_md, a.storage},
+                                         {DNNL_ARG_WEIGHTS, pd.weights_desc(), b_storage},
+                                         {DNNL_ARG_DST, dst_md, y.storage}};
+  if (shifted) {
+    const std::vector<float> bias(shift.begin(), shift.end());
+    arguments.push_back({DNNL_ARG_BIAS, bias_md, ConstantFloats(bias).storage});
+  }
+  AddScratchpad(pd.scratchpad_desc(), arguments);
+  AddDnnl("onednn:matmul:f32", dnnl::matmul(pd), std::move(arguments), 1);
+  y.dims = y_dims;
+  if (late_c.defined()) {
+    y = AddedTo(y, late_c);
+    if (!y.defined()) return false;
+  }
+  if (rest) y = Activated(y, *rest);
+  Bind(unit.writes[0], y);
+  return true;
+}
+
+}  // namespace assize::engine

@@ -1,0 +1,219 @@
+// Compile: checks that everything can run, and makes plans on demand. Tests: tests/engine/program_test.cc.
+#include "lib/engine/program.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "lib/engine/lower.h"
+#include "lib/engine/rows.h"
+#include "lib/ir/text.h"
+#include "lib/reference/reference.h"
+
+namespace assize::engine {
+namespace {
+
+// Plans kept per program: more shapes than this in turn are planned anew.
+constexpr size_t kMaxPlans = 16;
+constexpr size_t kMaxVariants = 8;
+
+}  // namespace
+
+Program::Program(ir::Model model, CompileOptions options) : model_(std::move(model)), options_(std::move(options)) {}
+
+Status Program::Prepare() {
+  const ir::Graph& graph = model_.graph;
+  if (options_.fetch.empty()) {
+    fetch_ = graph.outputs();
+  } else {
+    for (const std::string& name : options_.fetch) {
+      const ir::ValueRef value = graph.FindValue(name);
+      if (!value) return InvalidArgument("cannot fetch \"{}\": the graph has no such value", name);
+      fetch_.push_back(value);
+    }
+  }
+  // Nodes that what is fetched hangs on.
+  std::vector<ir::ValueRef> stack = fetch_;
+  std::set<uint32_t> seen, wanted_nodes;
+  while (!stack.empty()) {
+    const ir::ValueRef value = stack.back();
+    stack.pop_back();
+    if (!value || !seen.insert(value.index).second) continue;
+    const ir::NodeRef producer = graph.value(value).producer;
+    if (!producer || !wanted_nodes.insert(producer.index).second) continue;
+    const ir::Node& node = graph.node(producer);
+    stack.insert(stack.end(), node.inputs.begin(), node.inputs.end());
+    stack.insert(stack.end(), node.captures.begin(), node.captures.end());
+    for (const ir::ValueRef output : node.outputs) {
+      if (output) seen.insert(output.index);
+    }
+  }
+  read_ = std::move(seen);
+  std::set<std::string> missing;
+  for (ir::NodeRef ref = graph.first_node(); ref; ref = graph.next_node(ref)) {
+    if (!wanted_nodes.contains(ref.index)) continue;
+    const ir::Node& node = graph.node(ref);
+    order_.push_back(ref);
+    if (model_.FindFunction(node.domain, node.op_type, node.overload) != nullptr) continue;
+    const std::string domain = node.domain == "ai.onnx" ? "" : node.domain;
+    const int64_t opset = model_.opset(node.domain).value_or(1);
+    if (!reference::Supports(domain, node.op_type, opset)) {
+      missing.insert(domain.empty() ? node.op_type : domain + "." + node.op_type);
+    }
+  }
+  if (!missing.empty()) {
+    return Unimplemented("cannot run {} op{}: {} (opset {})", missing.size(), missing.size() == 1 ? "" : "s",
+                         fmt::join(missing, ", "), model_.opset().value_or(0));
+  }
+  size_t slots = 0;
+  for (const ir::ValueRef value : graph.values()) slots = std::max<size_t>(slots, value.index + 1);
+  last_read_.assign(slots, 0);
+  for (size_t i = 0; i < order_.size(); ++i) {
+    const ir::Node& node = graph.node(order_[i]);
+    for (const auto* list : {&node.inputs, &node.captures}) {
+      for (const ir::ValueRef value : *list) {
+        if (value) last_read_[value.index] = i + 1;
+      }
+    }
+  }
+  for (const ir::ValueRef value : fetch_) last_read_[value.index] = SIZE_MAX;
+  return OkStatus();
+}
+
+std::shared_ptr<const Variant> Program::VariantFor(const std::set<std::string>& overridden) const {
+  const std::scoped_lock lock(mutex_);
+  auto found = variants_.find(overridden);
+  if (found != variants_.end()) return found->second;
+  if (variants_.size() >= kMaxVariants) variants_.clear();
+  auto variant = std::make_shared<const Variant>(model_, overridden, options_.max_memory_bytes);
+  variants_[overridden] = variant;
+  return variant;
+}
+
+std::vector<ir::ValueRef> Program::NeededFrom(size_t begin) const {
+  std::vector<ir::ValueRef> needed;
+  for (const ir::ValueRef value : model_.graph.values()) {
+    if (last_read_[value.index] > begin) needed.push_back(value);
+  }
+  return needed;
+}
+
+StatusOr<std::shared_ptr<const Segment>> Program::SegmentAt(const std::shared_ptr<const Variant>& variant,
+                                                            size_t begin, const std::vector<LiveValue>& live) const {
+  {
+    const std::scoped_lock lock(mutex_);
+    for (auto entry = cache_.begin(); entry != cache_.end(); ++entry) {
+      if (entry->variant == variant && entry->begin == begin && entry->live == live) {
+        cache_.splice(cache_.begin(), cache_, entry);
+        return entry->segment;
+      }
+    }
+  }
+  // Planned outside the lock: two threads may both do it, with equal results.
+  AZ_ASSIGN_OR_RETURN(std::shared_ptr<const Segment> segment, MakeSegment(*variant, begin, live));
+  const std::scoped_lock lock(mutex_);
+  for (const CacheEntry& entry : cache_) {
+    if (entry.variant == variant && entry.begin == begin && entry.live == live) return entry.segment;
+  }
+  cache_.push_front({variant, begin, live, segment});
+  if (cache_.size() > kMaxPlans) cache_.pop_back();
+  return segment;
+}
+
+StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(const Variant& variant, size_t begin,
+                                                              const std::vector<LiveValue>& live) const {
+  const OneThread one_thread;
+  const int64_t limit = options_.max_memory_bytes;
+  const auto infer = [&](Facts& facts, bool single_row, int64_t rows) -> size_t {
+    for (const LiveValue& value : live) {
+      ir::Shape dims = value.dims;
+      if (single_row) dims[0] /= rows;
+      facts.Set(value.value, value.dtype, std::move(dims));
+    }
+    size_t at = begin;
+    while (at < order_.size() && facts.Infer(order_[at])) ++at;
+    return at;
+  };
+  auto segment = std::make_shared<Segment>();
+  segment->begin = begin;
+  Facts facts(variant.constants, limit);
+  segment->end = infer(facts, false, 1);
+  if (segment->end == begin && begin < order_.size()) {
+    segment->lone = true;
+    segment->end = begin + 1;
+    return segment;
+  }
+  const std::vector<ir::NodeRef> nodes(order_.begin() + static_cast<int64_t>(begin),
+                                       order_.begin() + static_cast<int64_t>(segment->end));
+  std::vector<ir::ValueRef> inputs, outputs;
+  for (const LiveValue& value : live) inputs.push_back(value.value);
+  const bool whole = begin == 0 && segment->end == order_.size();
+  if (segment->end == order_.size()) {
+    outputs = fetch_;
+    std::set<uint32_t> once;
+    std::erase_if(outputs, [&](ir::ValueRef value) { return !once.insert(value.index).second; });
+  } else {
+    for (const ir::NodeRef ref : nodes) {
+      for (const ir::ValueRef value : model_.graph.node(ref).outputs) {
+        if (value && last_read_[value.index] > segment->end) outputs.push_back(value);
+      }
+    }
+  }
+  const LowerOptions options{options_.integer_kernels, limit};
+  // A batch of rows that do not see each other runs row by row.
+  const int64_t rows = live.empty() || live[0].dims.empty() ? 1 : live[0].dims[0];
+  const bool batch = whole && rows > 1 && std::all_of(live.begin(), live.end(), [&](const LiveValue& value) {
+    return !value.dims.empty() && value.dims[0] == rows;
+  });
+  if (batch) {
+    Facts single(variant.constants, limit);
+    if (infer(single, true, rows) == order_.size() && RowsAreIndependent(facts, single, nodes, outputs, rows)) {
+      segment->by_row = true;
+      AZ_ASSIGN_OR_RETURN(segment->plan, BuildPlan(single, nodes, inputs, outputs, options));
+      return segment;
+    }
+  }
+  AZ_ASSIGN_OR_RETURN(segment->plan, BuildPlan(facts, nodes, inputs, outputs, options));
+  return segment;
+}
+
+StatusOr<std::shared_ptr<const Program>> Compile(const ir::Model& model, const CompileOptions& options) {
+  auto program = std::make_shared<Program>(model, options);
+  AZ_RETURN_IF_ERROR(program->Prepare());
+  return std::shared_ptr<const Program>(std::move(program));
+}
+
+std::vector<StepInfo> Describe(const Program& program) {
+  // Planned for the declared shapes, with one row where the batch is free.
+  const ir::Graph& graph = program.model().graph;
+  std::vector<LiveValue> live;
+  bool planned = true;
+  for (const ir::ValueRef input : graph.inputs()) {
+    const ir::Value& value = graph.value(input);
+    if (value.is_initializer() || !program.Reads(input)) continue;
+    if (!value.type.is_tensor() || !value.type.shape) {
+      planned = false;
+      break;
+    }
+    ir::Shape dims;
+    for (const ir::Dim& dim : *value.type.shape) dims.push_back(dim.value.value_or(1));
+    live.push_back({input, value.type.dtype, dims});
+  }
+  std::vector<StepInfo> steps;
+  size_t at = 0;
+  if (planned) {
+    const auto variant = program.VariantFor({});
+    const auto segment = program.SegmentAt(variant, 0, live);
+    if (segment.ok() && !(*segment)->lone) {
+      for (const Step& step : (*segment)->plan->steps) steps.push_back(step.info);
+      at = (*segment)->end;
+    }
+  }
+  for (; at < program.order().size(); ++at) {
+    const ir::NodeRef ref = program.order()[at];
+    steps.push_back({ir::NodeLabel(graph, ref), graph.node(ref).op_type, "reference"});
+  }
+  return steps;
+}
+
+}  // namespace assize::engine

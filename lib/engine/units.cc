@@ -1,0 +1,443 @@
+// Grouping of nodes into units. Tests: tests/engine/units_test.cc.
+#include "lib/engine/units.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include "lib/analysis/attributes.h"
+#include "lib/analysis/ops.h"
+
+namespace assize::engine {
+namespace {
+
+using ir::DType;
+using ir::NodeRef;
+using ir::ValueRef;
+
+class Grouping {
+ public:
+  Grouping(Facts& facts, const std::vector<NodeRef>& order, const std::set<uint32_t>& keep, bool integer_kernels)
+      : facts_(facts), graph_(facts.graph()), order_(order), keep_(keep), integer_kernels_(integer_kernels) {
+    for (const NodeRef node : order) in_order_.insert(node.index);
+  }
+
+  std::vector<Unit> Run() {
+    std::vector<Unit> units;
+    for (const NodeRef ref : order_) {
+      if (covered_.contains(ref.index)) continue;
+      Unit unit = Match(ref);
+      for (const NodeRef node : unit.nodes) covered_.insert(node.index);
+      units.push_back(std::move(unit));
+    }
+    // A unit runs where its last node stood: by then everything it reads is there.
+    std::map<uint32_t, size_t> position;
+    for (size_t i = 0; i < order_.size(); ++i) position[order_[i].index] = i;
+    std::stable_sort(units.begin(), units.end(), [&](const Unit& a, const Unit& b) {
+      return position[a.nodes.back().index] < position[b.nodes.back().index];
+    });
+    return units;
+  }
+
+ private:
+  const ir::Node& node(NodeRef ref) const { return graph_.node(ref); }
+
+  Unit Match(NodeRef ref) {
+    const ir::Node& n = node(ref);
+    if (IsOnnx(n)) {
+      if (n.op_type == "Conv" || n.op_type == "Gemm" || n.op_type == "MatMul") {
+        if (integer_kernels_) {
+          if (std::optional<Unit> unit = MatchContraction(ref, true)) return *std::move(unit);
+        }
+        if (std::optional<Unit> unit = MatchContraction(ref, false)) return *std::move(unit);
+      } else if (integer_kernels_) {
+        if (std::optional<Unit> unit = MatchQuantized(ref)) return *std::move(unit);
+      }
+    }
+    return Single(ref);
+  }
+
+  Unit Single(NodeRef ref) const {
+    Unit unit;
+    unit.head = ref;
+    unit.nodes = {ref};
+    const ir::Node& n = node(ref);
+    for (const ValueRef input : n.inputs) {
+      if (input) unit.reads.push_back(input);
+    }
+    for (const ValueRef capture : n.captures) unit.reads.push_back(capture);
+    for (const ValueRef output : n.outputs) {
+      if (output) unit.writes.push_back(output);
+    }
+    return unit;
+  }
+
+  // The one node that reads `value`, when nobody else does and it belongs to this plan.
+  std::optional<NodeRef> OnlyReader(ValueRef value) const {
+    const ir::Value& v = graph_.value(value);
+    if (keep_.contains(value.index) || v.graph_output_uses > 0) return std::nullopt;
+    if (v.uses.size() != 1 || v.uses[0].capture) return std::nullopt;
+    const NodeRef reader = v.uses[0].node;
+    if (!in_order_.contains(reader.index) || covered_.contains(reader.index)) return std::nullopt;
+    return IsOnnx(node(reader)) ? std::optional(reader) : std::nullopt;
+  }
+
+  // Scale and zero point when they are known, whole-tensor, float and 8 bits.
+  std::optional<QuantParams> Params(ValueRef scale, ValueRef zero_point, DType dtype) {
+    const ir::Tensor* s = facts_.Known(scale);
+    if (s == nullptr || s->dtype() != DType::kFloat || s->element_count() != 1) return std::nullopt;
+    QuantParams params;
+    params.scale = s->data<float>()[0];
+    if (!(params.scale > 0) || !std::isfinite(params.scale)) return std::nullopt;
+    params.dtype = dtype;
+    if (dtype != DType::kUint8 && dtype != DType::kInt8) return std::nullopt;
+    if (zero_point) {
+      const ir::Tensor* z = facts_.Known(zero_point);
+      if (z == nullptr || z->element_count() != 1 || z->dtype() != dtype) return std::nullopt;
+      params.zero_point = static_cast<int32_t>(z->ToInts()[0]);
+    }
+    return params;
+  }
+
+  // `value` is the result of a whole-tensor DequantizeLinear of something that runs.
+  std::optional<QuantSource> Source(ValueRef value) {
+    if (!value || facts_.IsEvaluable(value)) return std::nullopt;
+    const NodeRef producer = graph_.value(value).producer;
+    if (!producer || !IsOnnx(node(producer)) || node(producer).op_type != "DequantizeLinear") return std::nullopt;
+    const auto view = analysis::DequantizeLinearOp::From(graph_, producer, facts_.opset());
+    if (!view.ok() || view->block_size != 0 || view->output_dtype > 1) return std::nullopt;
+    const ValueFact* x = facts_.Find(view->x);
+    if (x == nullptr) return std::nullopt;
+    const auto params = Params(view->scale, view->zero_point, x->dtype);
+    if (!params) return std::nullopt;
+    return QuantSource{view->x, *params};
+  }
+
+  std::optional<QuantParams> Sink(NodeRef ref) {
+    if (node(ref).op_type != "QuantizeLinear") return std::nullopt;
+    const auto view = analysis::QuantizeLinearOp::From(graph_, ref, facts_.opset());
+    if (!view.ok() || view->block_size != 0) return std::nullopt;
+    const ValueFact* y = facts_.Find(view->y);
+    if (y == nullptr) return std::nullopt;
+    return Params(view->scale, view->zero_point, y->dtype);
+  }
+
+  // Adds the QuantizeLinear that alone reads `tail`.
+  bool TakeSink(Unit& unit, ValueRef& tail) {
+    const auto reader = OnlyReader(tail);
+    if (!reader) return false;
+    const auto params = Sink(*reader);
+    if (!params || node(*reader).inputs[0] != tail) return false;
+    unit.result = params;
+    unit.nodes.push_back(*reader);
+    tail = node(*reader).outputs[0];
+    return true;
+  }
+
+  // A constant that varies along the channel axis alone, as one double per channel.
+  std::optional<std::vector<double>> PerChannel(ValueRef value, int64_t rank, size_t axis, int64_t channels) {
+    const ir::Tensor* tensor = facts_.Known(value);
+    if (tensor == nullptr || tensor->dtype() != DType::kFloat || tensor->rank() > rank) return std::nullopt;
+    const size_t lead = static_cast<size_t>(rank - tensor->rank());
+    for (size_t i = 0; i < tensor->dims().size(); ++i) {
+      const int64_t dim = tensor->dims()[i];
+      if (i + lead == axis ? dim != channels && dim != 1 : dim != 1) return std::nullopt;
+    }
+    std::vector<double> values = tensor->ToDoubles();
+    if (values.size() == 1) values.assign(static_cast<size_t>(channels), values[0]);
+    return values;
+  }
+
+  // Scale and shift of the node that follows, when it is one: BatchNormalization, Mul or Add with constants.
+  bool TakeAffine(Unit& unit, NodeRef ref, ValueRef tail, const ir::Shape& dims, size_t axis) {
+    const ir::Node& n = node(ref);
+    const int64_t channels = dims[axis];
+    std::vector<double> k(static_cast<size_t>(channels), 1), d(static_cast<size_t>(channels), 0);
+    if (n.op_type == "BatchNormalization" && axis == 1) {
+      const auto view = analysis::BatchNormalizationOp::From(graph_, ref, facts_.opset());
+      if (!view.ok() || view->training || !view->spatial || view->x != tail) return false;
+      std::vector<std::vector<double>> parts;
+      for (const ValueRef part : {view->scale, view->bias, view->mean, view->var}) {
+        const ir::Tensor* tensor = facts_.Known(part);
+        if (tensor == nullptr || tensor->dtype() != DType::kFloat || tensor->element_count() != channels) return false;
+        parts.push_back(tensor->ToDoubles());
+      }
+      for (size_t c = 0; c < k.size(); ++c) {
+        k[c] = parts[0][c] / std::sqrt(parts[3][c] + static_cast<double>(view->epsilon));
+        d[c] = parts[1][c] - parts[2][c] * k[c];
+      }
+    } else if ((n.op_type == "Add" || n.op_type == "Mul") && n.inputs.size() == 2) {
+      const ValueRef other = n.inputs[0] == tail ? n.inputs[1] : n.inputs[0];
+      const auto values = PerChannel(other, static_cast<int64_t>(dims.size()), axis, channels);
+      if (!values) return false;
+      (n.op_type == "Add" ? d : k) = *values;
+    } else {
+      return false;
+    }
+    for (size_t c = 0; c < k.size(); ++c) {
+      if (!std::isfinite(k[c]) || !std::isfinite(d[c])) return false;
+    }
+    if (unit.scale.empty()) {
+      unit.scale = std::move(k), unit.shift = std::move(d);
+    } else {
+      for (size_t c = 0; c < k.size(); ++c) {
+        unit.scale[c] *= k[c];
+        unit.shift[c] = unit.shift[c] * k[c] + d[c];
+      }
+    }
+    return true;
+  }
+
+  std::optional<Unit> MatchContraction(NodeRef ref, bool integer) {
+    const ir::Node& n = node(ref);
+    const bool conv = n.op_type == "Conv";
+    const ValueFact* y = facts_.Find(n.outputs[0]);
+    if (y == nullptr || y->dtype != DType::kFloat || y->evaluable || n.inputs.size() < 2) return std::nullopt;
+    const ir::Shape dims = y->dims;
+    if (dims.size() < (conv ? 3u : 2u)) return std::nullopt;
+    if (std::find(dims.begin(), dims.end(), 0) != dims.end()) return std::nullopt;
+    for (const ValueRef input : n.inputs) {
+      if (!input) continue;
+      const ir::Shape& in = facts_.Find(input)->dims;
+      if (std::find(in.begin(), in.end(), 0) != in.end()) return std::nullopt;
+    }
+    const ValueRef x = n.inputs[0], w = n.inputs[1], b = analysis::InputAt(n, 2);
+    if (conv && !facts_.IsEvaluable(w)) return std::nullopt;
+    if (conv && b && !facts_.IsEvaluable(b)) return std::nullopt;
+    if (facts_.IsEvaluable(x)) return std::nullopt;
+    Unit unit;
+    unit.kind = Unit::Kind::kContraction;
+    unit.head = ref;
+    unit.nodes = {ref};
+    if (integer) {
+      if (!facts_.IsEvaluable(w) || (b && !facts_.IsEvaluable(b))) return std::nullopt;
+      unit.sources.resize(2);
+      unit.sources[0] = Source(x);
+      if (!unit.sources[0] || !QuantWeights(unit, ref, w)) return std::nullopt;
+      unit.reads = {unit.sources[0]->quantized};
+    } else {
+      for (const ValueRef input : n.inputs) {
+        if (input && !facts_.IsEvaluable(input)) unit.reads.push_back(input);
+      }
+    }
+    const size_t axis = conv ? 1 : dims.size() - 1;
+    ValueRef tail = n.outputs[0];
+    // A Gemm whose third operand runs adds it in a step of its own: nothing may come between.
+    const bool closed = !conv && b && !facts_.IsEvaluable(b);
+    while (!closed) {
+      const auto reader = OnlyReader(tail);
+      if (!reader) break;
+      const ir::Node& next = node(*reader);
+      const ValueFact* result = next.outputs.empty() || !next.outputs[0] ? nullptr : facts_.Find(next.outputs[0]);
+      if (result == nullptr || result->dims != dims || next.outputs.size() != 1) break;
+      if (!unit.activation && !unit.residual && TakeAffine(unit, *reader, tail, dims, axis)) {
+        // taken
+      } else if (conv && next.op_type == "Add" && !unit.residual && !unit.activation && next.inputs.size() == 2 &&
+                 next.inputs[0] != next.inputs[1]) {
+        const ValueRef other = next.inputs[0] == tail ? next.inputs[1] : next.inputs[0];
+        const ValueFact* fact = facts_.Find(other);
+        if (fact == nullptr || fact->evaluable || fact->dims != dims || fact->dtype != DType::kFloat) break;
+        // What the residual needs must be there without this unit: it is, when it does not hang on `tail`, which
+        // only this Add reads.
+        unit.residual = other;
+        if (integer) {
+          if (const auto source = Source(other)) {
+            unit.residual = source->quantized;
+            unit.residual_params = source->params;
+          }
+        }
+        unit.reads.push_back(unit.residual);
+      } else if (!unit.activation && (next.op_type == "Relu" || next.op_type == "Clip")) {
+        const auto spec = UnarySpec(facts_, *reader);
+        if (!spec || next.inputs[0] != tail) break;
+        unit.activation = spec;
+      } else {
+        break;
+      }
+      unit.nodes.push_back(*reader);
+      tail = next.outputs[0];
+    }
+    if (integer && !closed) TakeSink(unit, tail);
+    unit.writes = {tail};
+    return unit;
+  }
+
+  // Weights as constant int8 with zero point 0 (or uint8 with 128, the same after a shift), scales per tensor or per
+  // output channel.
+  bool QuantWeights(Unit& unit, NodeRef ref, ValueRef w) {
+    const ir::Node& n = node(ref);
+    const NodeRef producer = graph_.value(w).producer;
+    if (!producer || !IsOnnx(node(producer)) || node(producer).op_type != "DequantizeLinear") return false;
+    const auto view = analysis::DequantizeLinearOp::From(graph_, producer, facts_.opset());
+    if (!view.ok() || view->block_size != 0 || view->output_dtype > 1) return false;
+    const ir::Tensor* q = facts_.Known(view->x);
+    const ir::Tensor* scale = facts_.Known(view->scale);
+    if (q == nullptr || scale == nullptr || scale->dtype() != DType::kFloat) return false;
+    if (q->dtype() != DType::kInt8) return false;
+    if (n.op_type != "Conv" && q->rank() != 2) return false;
+    if (view->zero_point) {
+      const ir::Tensor* zero = facts_.Known(view->zero_point);
+      if (zero == nullptr) return false;
+      for (const int64_t z : zero->ToInts()) {
+        if (z != 0) return false;
+      }
+    }
+    const auto scales = scale->data<float>();
+    for (const float s : scales) {
+      if (!(s >= 0) || !std::isfinite(s)) return false;
+    }
+    if (scales.size() != 1) {
+      int64_t channel_axis = 0;
+      if (n.op_type == "MatMul") channel_axis = 1;
+      if (n.op_type == "Gemm") {
+        const auto gemm = analysis::GemmOp::From(graph_, ref, facts_.opset());
+        if (!gemm.ok()) return false;
+        channel_axis = gemm->trans_b ? 0 : 1;
+      }
+      const int64_t axis = view->axis < 0 ? view->axis + q->rank() : view->axis;
+      if (axis != channel_axis || static_cast<int64_t>(scales.size()) != q->dims()[static_cast<size_t>(axis)]) {
+        return false;
+      }
+    }
+    unit.sources[1] = QuantSource{view->x, {}};
+    unit.weight_scales.assign(scales.begin(), scales.end());
+    return true;
+  }
+
+  std::optional<Unit> MatchQuantized(NodeRef ref) {
+    static const std::set<std::string_view> kMoves = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose",
+                                                      "Slice", "MaxPool", "GlobalMaxPool", "Concat", "Identity",
+                                                      "Dropout", "Gather"};
+    const ir::Node& n = node(ref);
+    if (n.outputs.size() != 1 || n.inputs.empty()) return std::nullopt;
+    const ValueFact* y = facts_.Find(n.outputs[0]);
+    if (y == nullptr || y->evaluable || ir::ElementCount(y->dims).value_or(0) == 0) return std::nullopt;
+    const std::string_view op = n.op_type;
+    Unit unit;
+    unit.head = ref;
+    unit.nodes = {ref};
+    unit.sources.resize(n.inputs.size());
+    ValueRef tail = n.outputs[0];
+    if (op == "QuantizeLinear") {  // DequantizeLinear straight into QuantizeLinear: another scale
+      unit.sources[0] = Source(n.inputs[0]);
+      unit.result = Sink(ref);
+      if (!unit.sources[0] || !unit.result) return std::nullopt;
+      unit.kind = Unit::Kind::kQuantUnary;
+      unit.activation = UnaryOpSpec{};
+    } else if (op == "Concat" || kMoves.contains(op)) {
+      unit.kind = Unit::Kind::kQuantMove;
+      const size_t data = op == "Concat" ? n.inputs.size() : 1;
+      for (size_t i = 0; i < data; ++i) {
+        unit.sources[i] = Source(n.inputs[i]);
+        if (!unit.sources[i]) return std::nullopt;
+      }
+      for (size_t i = data; i < n.inputs.size(); ++i) {
+        if (n.inputs[i] && !facts_.IsEvaluable(n.inputs[i])) return std::nullopt;
+      }
+      if (!TakeSink(unit, tail)) return std::nullopt;
+      // Types may differ only where a table translates: one byte in, one byte out.
+    } else if (op == "AveragePool" || op == "GlobalAveragePool") {
+      unit.kind = Unit::Kind::kQuantAverage;
+      unit.sources[0] = Source(n.inputs[0]);
+      if (!unit.sources[0] || !TakeSink(unit, tail)) return std::nullopt;
+    } else if ((op == "Add" || op == "Sub" || op == "Mul" || op == "Div") && n.inputs.size() == 2) {
+      unit.kind = Unit::Kind::kQuantBinary;
+      for (size_t i = 0; i < 2; ++i) {
+        unit.sources[i] = Source(n.inputs[i]);
+        if (!unit.sources[i] || facts_.Find(n.inputs[i])->dims != y->dims) return std::nullopt;
+      }
+      if (const auto reader = OnlyReader(tail)) {
+        const ir::Node& next = node(*reader);
+        if ((next.op_type == "Relu" || next.op_type == "Clip") && next.inputs[0] == tail) {
+          if (const auto spec = UnarySpec(facts_, *reader)) {
+            unit.activation = spec;
+            unit.nodes.push_back(*reader);
+            tail = next.outputs[0];
+          }
+        }
+      }
+      if (!TakeSink(unit, tail)) return std::nullopt;
+    } else if (const auto spec = UnarySpec(facts_, ref)) {
+      unit.kind = Unit::Kind::kQuantUnary;
+      unit.activation = spec;
+      unit.sources[0] = Source(n.inputs[0]);
+      if (!unit.sources[0] || !TakeSink(unit, tail)) return std::nullopt;
+    } else {
+      return std::nullopt;
+    }
+    for (const auto& source : unit.sources) {
+      if (source) unit.reads.push_back(source->quantized);
+    }
+    if (op == "QuantizeLinear") tail = n.outputs[0];
+    unit.writes = {tail};
+    return unit;
+  }
+
+  Facts& facts_;
+  const ir::Graph& graph_;
+  const std::vector<NodeRef>& order_;
+  const std::set<uint32_t>& keep_;
+  const bool integer_kernels_;
+  std::set<uint32_t> in_order_, covered_;
+};
+
+}  // namespace
+
+std::optional<UnaryOpSpec> UnarySpec(Facts& facts, NodeRef ref) {
+  const ir::Graph& graph = facts.graph();
+  const ir::Node& n = graph.node(ref);
+  if (!IsOnnx(n) || n.inputs.empty() || n.outputs.size() != 1) return std::nullopt;
+  const ValueFact* x = facts.Find(n.inputs[0]);
+  if (x == nullptr || x->dtype != DType::kFloat) return std::nullopt;
+  const std::string_view op = n.op_type;
+  analysis::AttributeReader read(graph, ref);
+  const auto done = [&](UnaryOpSpec spec) -> std::optional<UnaryOpSpec> {
+    if (!read.status().ok()) return std::nullopt;
+    return spec;
+  };
+  if (op == "Clip") {
+    const auto view = analysis::ClipOp::From(graph, ref, facts.opset());
+    if (!view.ok()) return std::nullopt;
+    UnaryOpSpec spec{Unary::kClip, -INFINITY, INFINITY};
+    const auto bound = [&](const analysis::FloatArgument& argument, float& to) {
+      if (argument.attribute) {
+        to = static_cast<float>(*argument.attribute);
+      } else if (argument.input) {
+        const ir::Tensor* tensor = facts.Known(argument.input);
+        if (tensor == nullptr || tensor->dtype() != DType::kFloat || tensor->element_count() != 1) return false;
+        to = tensor->data<float>()[0];
+      }
+      return !std::isnan(to);
+    };
+    if (!bound(view->min, spec.a) || !bound(view->max, spec.b)) return std::nullopt;
+    return spec;
+  }
+  if (n.inputs.size() != 1) return std::nullopt;
+  if (op == "Relu") return done({Unary::kRelu});
+  if (op == "LeakyRelu") return done({Unary::kLeakyRelu, read.Float("alpha", 0.01f)});
+  if (op == "Elu") return done({Unary::kElu, read.Float("alpha", 1.0f)});
+  if (op == "HardSigmoid") return done({Unary::kHardSigmoid, read.Float("alpha", 0.2f), read.Float("beta", 0.5f)});
+  if (op == "HardSwish") return done({Unary::kHardSwish});
+  if (op == "Sigmoid") return done({Unary::kSigmoid});
+  if (op == "Tanh") return done({Unary::kTanh});
+  if (op == "Exp") return done({Unary::kExp});
+  if (op == "Log") return done({Unary::kLog});
+  if (op == "Sqrt") return done({Unary::kSqrt});
+  if (op == "Abs") return done({Unary::kAbs});
+  if (op == "Neg") return done({Unary::kNeg});
+  if (op == "Reciprocal") return done({Unary::kReciprocal});
+  if (op == "Floor") return done({Unary::kFloor});
+  if (op == "Ceil") return done({Unary::kCeil});
+  if (op == "Erf") return done({Unary::kErf});
+  if (op == "Softplus") return done({Unary::kSoftplus});
+  if (op == "Gelu" && read.Text("approximate", "none") == "none") return done({Unary::kGelu});
+  return std::nullopt;
+}
+
+std::vector<Unit> MakeUnits(Facts& facts, const std::vector<NodeRef>& order, const std::set<uint32_t>& keep,
+                            bool integer_kernels) {
+  return Grouping(facts, order, keep, integer_kernels).Run();
+}
+
+}  // namespace assize::engine
