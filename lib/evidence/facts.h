@@ -109,6 +109,7 @@ struct SignerFact {
   std::string role;    // RoleName
   std::string key_id;  // 64 hex digits
   bool demo = false;
+  std::string algorithm = "P-256";  // trust::KeyTypeName
 };
 
 // What the release room adds once the tree is known.

@@ -11,6 +11,7 @@
 
 #include "lib/eval/criteria.h"
 #include "lib/evidence/types.h"
+#include "lib/recipe/policy_file.h"
 #include "lib/trust/keys.h"
 
 namespace assize::policy {
@@ -43,16 +44,25 @@ struct GatePolicy {
 
   // Roles whose keys must all differ. Empty: separation is waived by policy, and reads so.
   std::set<evidence::Role> separate;
-  int approvals = 0;                   // by different approvers' keys, none of another role here
+  std::string separation_waiver;  // why separation is waived
+  int64_t approvals = 0;          // by different approvers' keys, none of another role here
   bool allow_waivers = false;          // of criteria; nothing else can be waived
   bool require_proved_order = false;   // criteria older than the run by trusted time
-  std::optional<int> max_earlier_attempts;  // earlier builds that looked at the same evaluation set
+  bool require_reevaluation = false;        // a gate that does not measure again fails
+  std::optional<int64_t> max_earlier_attempts;  // earlier builds that looked at the same evaluation set
   bool require_journal = false;        // the store's own journal, not only the release's excerpt
   Accepted accepted;
 
-  // Problems of the policy itself: no keys, no criteria, baseline not pinned ... InvalidArgument
-  // as a usage error (exit 2) for an empty one.
-  Status Check() const;
+  // Key by id, or null.
+  const TrustedKey* FindKey(std::string_view key_id) const;
+  std::vector<trust::PublicKey> PublicKeys() const;
 };
+
+// Loads the keys and types the criteria. Errors stand at their place in the policy file.
+StatusOr<GatePolicy> FromFile(const recipe::PolicyFile& file);
+
+// A recipe's or policy's criterion as the evaluation room wants it; its id stays. Errors stand at
+// its place.
+StatusOr<eval::Criterion> TypedCriterion(const recipe::Criterion& criterion);
 
 }  // namespace assize::policy

@@ -59,9 +59,10 @@ class Build {
   // Journals ABORTED with the reason (a status message without data).
   Status Abort(const std::string& reason);
 
+  struct State;  // of this room
+
  private:
   friend class Store;
-  struct State;
   explicit Build(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -24,7 +24,7 @@ struct Version {
   std::strong_ordering Compare(const Version& other) const;
 };
 
-// A release's name: [a-z0-9] first, then [a-z0-9._-], at most 64 characters, no "..".
+// A release's name: [A-Za-z0-9._-]+ of at most 100 characters, no leading dash or dot.
 Status CheckName(std::string_view name);
 
 }  // namespace assize::release
