@@ -54,7 +54,7 @@ StatusOr<ir::Model> ImportScanned(std::string_view bytes, std::shared_ptr<const 
     return ResourceExhausted("{}: {} bytes, the limit max_model_bytes is {}", origin, bytes.size(),
                              std::min(limits.max_model_bytes, kProtobufLimit));
   }
-  AZ_ASSIGN_OR_RETURN(Scanned scanned, Scan(Message::kModel, bytes, origin, limits));
+  AZ_ASSIGN_OR_RETURN(Scanned scanned, Scan(WireMessage::kModel, bytes, origin, limits));
   ::onnx::ModelProto proto;
   AZ_RETURN_IF_ERROR(ParseScanned(scanned, proto, origin));
   scanned.stripped = std::string();

@@ -23,19 +23,19 @@ WireType WireTypeOf(FieldKind kind) {
 }
 
 // Unknown fields of these messages have a place in the IR, or the message is kept as a whole.
-bool KeepsUnknown(Message message) {
+bool KeepsUnknown(WireMessage message) {
   switch (message) {
-    case Message::kSegment:
-    case Message::kSparseTensor:
-    case Message::kPair:
-    case Message::kTypeTensor:
-    case Message::kTypeSequence:
-    case Message::kTypeMap:
-    case Message::kTypeOptional:
-    case Message::kTypeSparse:
-    case Message::kTypeOpaque:
-    case Message::kShape:
-    case Message::kDimension: return false;
+    case WireMessage::kSegment:
+    case WireMessage::kSparseTensor:
+    case WireMessage::kPair:
+    case WireMessage::kTypeTensor:
+    case WireMessage::kTypeSequence:
+    case WireMessage::kTypeMap:
+    case WireMessage::kTypeOptional:
+    case WireMessage::kTypeSparse:
+    case WireMessage::kTypeOpaque:
+    case WireMessage::kShape:
+    case WireMessage::kDimension: return false;
     default: return true;
   }
 }
@@ -44,7 +44,7 @@ class Scanner {
  public:
   Scanner(const char* start, const ImportLimits& limits) : start_(start), limits_(limits) {}
 
-  Status Walk(Message message, std::string_view bytes, int depth, int graphs, int types, bool kept, bool copy) {
+  Status Walk(WireMessage message, std::string_view bytes, int depth, int graphs, int types, bool kept, bool copy) {
     if (depth > result.max_nesting) result.max_nesting = depth;
     AZ_RETURN_IF_ERROR(CheckLimits(message, graphs, types));
     Cursor cursor(bytes, static_cast<uint64_t>(bytes.data() - start_));
@@ -107,12 +107,12 @@ class Scanner {
     bool kept, copy;
   };
 
-  Status CheckLimits(Message message, int graphs, int types) {
+  Status CheckLimits(WireMessage message, int graphs, int types) {
     AZ_RETURN_IF_ERROR(CountItem());
-    if (message == Message::kNode && ++nodes_ > limits_.max_nodes) {
+    if (message == WireMessage::kNode && ++nodes_ > limits_.max_nodes) {
       return ResourceExhausted("more nodes than the limit max_nodes of {}", limits_.max_nodes);
     }
-    if (message == Message::kFunction && ++functions_ > limits_.max_functions) {
+    if (message == WireMessage::kFunction && ++functions_ > limits_.max_functions) {
       return ResourceExhausted("more functions than the limit max_functions of {}", limits_.max_functions);
     }
     if (graphs > limits_.max_subgraph_depth) {
@@ -130,7 +130,7 @@ class Scanner {
     return ResourceExhausted("more messages and strings than the limit max_items of {}", limits_.max_items);
   }
 
-  Status One(const Field& field, Message message, const Tag& tag, Cursor& cursor, std::string_view bytes,
+  Status One(const Field& field, WireMessage message, const Tag& tag, Cursor& cursor, std::string_view bytes,
              size_t field_start, const Place& place) {
     const WireType expected = WireTypeOf(field.kind);
     if (tag.type != expected) {
@@ -171,10 +171,10 @@ class Scanner {
                            field.name, payload.size(), size);
   }
 
-  Status Payload(const Field& field, Message message, std::string_view payload, std::string_view whole,
+  Status Payload(const Field& field, WireMessage message, std::string_view payload, std::string_view whole,
                  const Place& place) {
     if (field.kind == FieldKind::kMessage) return Nested(field, message, payload, whole, place);
-    const bool raw_data = message == Message::kTensor && field.number == kRawDataField;
+    const bool raw_data = message == WireMessage::kTensor && field.number == kRawDataField;
     if (!raw_data) AZ_RETURN_IF_ERROR(CountItem());
     if (field.kind == FieldKind::kName || field.kind == FieldKind::kText) {
       AZ_RETURN_IF_ERROR(CheckText(field, message, payload));
@@ -192,14 +192,14 @@ class Scanner {
     return OkStatus();
   }
 
-  Status Nested(const Field& field, Message message, std::string_view payload, std::string_view whole,
+  Status Nested(const Field& field, WireMessage message, std::string_view payload, std::string_view whole,
                 const Place& place) {
-    const int graphs = place.graphs + (field.message == Message::kGraph && message == Message::kAttribute ? 1 : 0);
-    const bool kept = place.kept || field.message == Message::kTraining ||
-                      field.message == Message::kConfiguration || field.message == Message::kNodeConfiguration ||
-                      field.message == Message::kAnnotation;
-    const bool nests = field.message == Message::kType || field.message == Message::kSequence ||
-                       field.message == Message::kMap || field.message == Message::kOptional;
+    const int graphs = place.graphs + (field.message == WireMessage::kGraph && message == WireMessage::kAttribute ? 1 : 0);
+    const bool kept = place.kept || field.message == WireMessage::kTraining ||
+                      field.message == WireMessage::kConfiguration || field.message == WireMessage::kNodeConfiguration ||
+                      field.message == WireMessage::kAnnotation;
+    const bool nests = field.message == WireMessage::kType || field.message == WireMessage::kSequence ||
+                       field.message == WireMessage::kMap || field.message == WireMessage::kOptional;
     const int types = nests ? place.types + 1 : place.types;
     const bool strip = place.copy && HoldsTensors(field.message);
     size_t length_at = 0;
@@ -222,7 +222,7 @@ class Scanner {
     return OkStatus();
   }
 
-  Status CheckText(const Field& field, Message message, std::string_view text) {
+  Status CheckText(const Field& field, WireMessage message, std::string_view text) {
     const auto offset = text.data() - start_;
     if (!IsUtf8(text)) {
       return InvalidArgument("byte {}: {} of {} is not valid UTF-8", offset, field.name, NameOf(message));
@@ -257,7 +257,7 @@ std::string_view Scanned::Payload(std::string_view reference) const {
   return payloads[number];
 }
 
-StatusOr<Scanned> Scan(Message message, std::string_view bytes, const std::string& origin,
+StatusOr<Scanned> Scan(WireMessage message, std::string_view bytes, const std::string& origin,
                        const ImportLimits& limits) {
   Scanner scanner(bytes.data(), limits);
   const Status status = scanner.Walk(message, bytes, 0, 0, 0, false, true);

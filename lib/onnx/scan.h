@@ -26,7 +26,7 @@ struct Scanned {
   std::string_view Payload(std::string_view reference) const;
 };
 
-StatusOr<Scanned> Scan(Message message, std::string_view bytes, const std::string& origin,
+StatusOr<Scanned> Scan(WireMessage message, std::string_view bytes, const std::string& origin,
                        const ImportLimits& limits);
 
 }  // namespace assize::onnx

@@ -10,7 +10,7 @@
 
 namespace assize::onnx {
 
-enum class Message : uint8_t {
+enum class WireMessage : uint8_t {
   kModel, kGraph, kNode, kAttribute, kValueInfo, kTensor, kSegment, kSparseTensor, kFunction, kOpset, kPair,
   kType, kTypeTensor, kTypeSequence, kTypeMap, kTypeOptional, kTypeSparse, kTypeOpaque, kShape, kDimension,
   kAnnotation, kTraining, kConfiguration, kNodeConfiguration, kSharding, kIntIntList, kShardedDim, kSimpleShardedDim,
@@ -32,15 +32,15 @@ struct Field {
   std::string_view name;
   FieldKind kind;
   bool repeated = false;
-  Message message = Message::kModel;  // of kMessage
+  WireMessage message = WireMessage::kModel;  // of kMessage
   int8_t oneof = 0;                   // fields of one message with equal nonzero numbers exclude each other
   int8_t enum_max = 0;                // of an enum: its greatest value (the parser drops values it does not know)
 };
 
-std::string_view NameOf(Message message);  // "ModelProto", "TypeProto.Tensor", ...
-std::span<const Field> FieldsOf(Message message);
-const Field* FindField(Message message, int number);
+std::string_view NameOf(WireMessage message);  // "ModelProto", "TypeProto.Tensor", ...
+std::span<const Field> FieldsOf(WireMessage message);
+const Field* FindField(WireMessage message, int number);
 // The message may hold a TensorProto somewhere, so the scan has to look for raw_data.
-bool HoldsTensors(Message message);
+bool HoldsTensors(WireMessage message);
 
 }  // namespace assize::onnx

@@ -18,7 +18,7 @@ struct Reader {
 };
 
 template <typename Proto>
-StatusOr<Proto> Parse(Message message, std::string_view bytes, const std::string& origin, Reader& reader) {
+StatusOr<Proto> Parse(WireMessage message, std::string_view bytes, const std::string& origin, Reader& reader) {
   AZ_ASSIGN_OR_RETURN(reader.scanned, Scan(message, bytes, origin, reader.options.limits));
   Proto proto;
   AZ_RETURN_IF_ERROR(ParseScanned(reader.scanned, proto, origin));
@@ -86,7 +86,7 @@ StatusOr<TestValue> FromSequence(const ::onnx::SequenceProto& proto, Reader& rea
 StatusOr<ir::NamedTensor> ImportTensor(std::string_view bytes, const std::string& origin) {
   Reader reader;
   AZ_ASSIGN_OR_RETURN(const ::onnx::TensorProto proto,
-                      Parse<::onnx::TensorProto>(Message::kTensor, bytes, origin, reader));
+                      Parse<::onnx::TensorProto>(WireMessage::kTensor, bytes, origin, reader));
   auto tensor = ReadTensor(proto, reader.source);
   if (!tensor.ok()) return Annotate(tensor.status(), origin);
   return tensor;
@@ -97,15 +97,15 @@ StatusOr<TestValue> ImportValue(std::string_view bytes, const ir::Type& declared
   const auto read = [&]() -> StatusOr<TestValue> {
     switch (declared.kind) {
       case Kind::kTensor: {
-        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::TensorProto>(Message::kTensor, bytes, origin, reader));
+        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::TensorProto>(WireMessage::kTensor, bytes, origin, reader));
         return FromTensor(proto, reader);
       }
       case Kind::kSequence: {
-        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::SequenceProto>(Message::kSequence, bytes, origin, reader));
+        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::SequenceProto>(WireMessage::kSequence, bytes, origin, reader));
         return FromSequence(proto, reader);
       }
       case Kind::kOptional: {
-        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::OptionalProto>(Message::kOptional, bytes, origin, reader));
+        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::OptionalProto>(WireMessage::kOptional, bytes, origin, reader));
         return FromOptional(proto, reader);
       }
       default:
