@@ -5,6 +5,13 @@
 
 namespace assize::analysis {
 
+ir::Attribute MakeAttribute(std::string name, ir::Attribute::Value value) {
+  ir::Attribute attribute;
+  attribute.name = std::move(name);
+  attribute.value = std::move(value);
+  return attribute;
+}
+
 void AttributeReader::Fail(const std::string& what) {
   if (status_.ok()) status_ = InvalidArgument("{}: {}", ir::NodeLabel(graph_, ref_), what);
 }

@@ -15,6 +15,9 @@
 
 namespace assize::analysis {
 
+// A new attribute of the given name and value: ints, a float, a tensor ...
+ir::Attribute MakeAttribute(std::string name, ir::Attribute::Value value);
+
 class AttributeReader {
  public:
   // `graph` only labels messages.

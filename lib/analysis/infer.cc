@@ -71,7 +71,7 @@ class Inferencer {
     const Scope* outer = nullptr;
     const Graph* graph = nullptr;
     TypeTable* table = nullptr;
-    std::unordered_map<uint32_t, ShapeData> data;
+    std::unordered_map<uint64_t, ShapeData> data;
   };
 
   Inferencer(const ir::Model& model, const InferOptions& options, std::vector<InferProblem>* problems)
@@ -102,7 +102,7 @@ class Inferencer {
         : InferContext(*scope.graph, of_node, opset_version), owner_(owner), scope_(scope), imports_(imports) {}
     const Type& TypeOf(ValueRef value) const override { return scope_.table->type(value); }
     std::optional<ShapeData> DataOf(ValueRef value) const override {
-      if (const auto found = scope_.data.find(value.index); found != scope_.data.end()) return found->second;
+      if (const auto found = scope_.data.find(TypeTable::KeyOf(value)); found != scope_.data.end()) return found->second;
       return std::nullopt;
     }
     std::optional<ir::Tensor> TensorOf(ValueRef value) const override {
@@ -117,9 +117,9 @@ class Inferencer {
       if (data->scalar) return ir::Tensor::Of<int64_t>({}, numbers);
       return ir::Tensor::Of<int64_t>({static_cast<int64_t>(numbers.size())}, numbers);
     }
-    void SetType(ValueRef value, Type type) override { scope_.table->types_[value.index] = std::move(type); }
+    void SetType(ValueRef value, Type type) override { scope_.table->types_[TypeTable::KeyOf(value)] = std::move(type); }
     void SetData(ValueRef value, ShapeData data) override {
-      if (static_cast<int64_t>(data.values.size()) <= kMaxShapeData) scope_.data[value.index] = std::move(data);
+      if (static_cast<int64_t>(data.values.size()) <= kMaxShapeData) scope_.data[TypeTable::KeyOf(value)] = std::move(data);
     }
     std::vector<Type> InferSubgraph(const Graph& subgraph, const std::vector<Type>& inputs) override {
       if (owner_.depth_ >= kMaxDepth) return {};
@@ -164,7 +164,7 @@ class Inferencer {
     for (const ValueRef ref : graph.values()) {
       const Value& value = graph.value(ref);
       if (value.producer) continue;
-      Type& type = scope.table->types_[ref.index];
+      Type& type = scope.table->types_[TypeTable::KeyOf(ref)];
       type = Bound(value.type, value.is_input);
       if (const auto found = given.find(ref.index); found != given.end()) {
         const Type& passed = *found->second;
@@ -181,8 +181,8 @@ class Inferencer {
   }
 
   static void KeepConstant(Scope& scope, ValueRef ref, const ir::Tensor& tensor) {
-    scope.table->known_[ref.index] = tensor;
-    if (auto data = DataOfTensor(tensor)) scope.data[ref.index] = std::move(*data);
+    scope.table->known_[TypeTable::KeyOf(ref)] = tensor;
+    if (auto data = DataOfTensor(tensor)) scope.data[TypeTable::KeyOf(ref)] = std::move(*data);
   }
 
   static void TakeFromOuter(Scope& scope, ValueRef ref) {
@@ -190,14 +190,14 @@ class Inferencer {
     for (const Scope* s = scope.outer; s != nullptr; s = s->outer) {
       const ValueRef found = s->graph->FindValue(name);
       if (!found) continue;
-      scope.table->types_[ref.index] = s->table->type(found);
-      if (const auto it = s->data.find(found.index); it != s->data.end()) scope.data[ref.index] = it->second;
-      if (const ir::Tensor* tensor = s->table->known(found)) scope.table->known_[ref.index] = *tensor;
+      scope.table->types_[TypeTable::KeyOf(ref)] = s->table->type(found);
+      if (const auto it = s->data.find(TypeTable::KeyOf(found)); it != s->data.end()) scope.data[TypeTable::KeyOf(ref)] = it->second;
+      if (const ir::Tensor* tensor = s->table->known(found)) scope.table->known_[TypeTable::KeyOf(ref)] = *tensor;
       return;
     }
   }
 
-  static void KeepKnown(TypeTable& table, uint32_t slot, const ShapeData& data) {
+  static void KeepKnown(TypeTable& table, uint64_t slot, const ShapeData& data) {
     if (table.known_.count(slot) != 0) return;
     std::vector<int64_t> numbers;
     for (const Dim& d : data.values) {
@@ -243,7 +243,7 @@ class Inferencer {
       if (message.rfind(label + ": ", 0) == 0) message = message.substr(label.size() + 2);
       Report(InferProblem::Kind::kMismatch, label, message);
       for (const ValueRef v : node.outputs) {
-        if (v) scope.table->types_.erase(v.index);
+        if (v) scope.table->types_.erase(TypeTable::KeyOf(v));
       }
     }
     if (node.Is("Constant") || node.Is("Constant", "ai.onnx")) {
@@ -256,7 +256,7 @@ class Inferencer {
 
   void Reconcile(Scope& scope, ValueRef ref) {
     const Value& value = scope.graph->value(ref);
-    Type& type = scope.table->types_[ref.index];
+    Type& type = scope.table->types_[TypeTable::KeyOf(ref)];
     const Type declared = Bound(value.type, false);
     const std::string contradiction = Contradiction(declared, type);
     if (!contradiction.empty()) {
@@ -338,7 +338,7 @@ class Inferencer {
 
 const Type& TypeTable::type(ValueRef value) const {
   static const Type unset;
-  const auto found = types_.find(value.index);
+  const auto found = types_.find(KeyOf(value));
   return found == types_.end() ? unset : found->second;
 }
 
@@ -349,7 +349,7 @@ std::optional<int64_t> TypeTable::rank(ValueRef value) const {
 }
 
 const ir::Tensor* TypeTable::known(ValueRef value) const {
-  const auto found = known_.find(value.index);
+  const auto found = known_.find(KeyOf(value));
   return found == known_.end() ? nullptr : &found->second;
 }
 

@@ -18,7 +18,7 @@
 
 namespace assize::analysis {
 
-// Types of the values of one graph, by slot index; declared types are refined, never widened.
+// Types of the values of one graph, by handle (a value made later has none); declared types are refined, never widened.
 class TypeTable {
  public:
   const ir::Type& type(ir::ValueRef value) const;
@@ -33,8 +33,10 @@ class TypeTable {
 
  private:
   friend class Inferencer;
-  std::unordered_map<uint32_t, ir::Type> types_;
-  std::unordered_map<uint32_t, ir::Tensor> known_;
+  using Key = uint64_t;
+  static Key KeyOf(ir::ValueRef value) { return (uint64_t{value.index} << 32) | value.generation; }
+  std::unordered_map<Key, ir::Type> types_;
+  std::unordered_map<Key, ir::Tensor> known_;
   std::map<const ir::Graph*, std::shared_ptr<const TypeTable>> inner_;
 };
 

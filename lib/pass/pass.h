@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/analysis/infer.h"
 #include "lib/ir/editor.h"
 #include "lib/ir/model.h"
 #include "lib/pass/option.h"
@@ -89,6 +90,12 @@ class MatchLog {
 struct GraphContext {
   const ir::Model& model;
   const std::vector<ir::OpsetImport>& opset_imports;  // of the main graph or of the function
+  bool in_function = false;  // a function's body has no initializers
+  // Types of this graph's values as of the start of the round, from inputs and constants alone (declared types of
+  // other values may be stale). Null unless the pass asked for them. Values made since have no type.
+  const analysis::TypeTable* types = nullptr;
+  // A new initializer is allowed here: not in a function, nor below IR version 4, where each is an input too.
+  bool MayAddInitializers() const { return !in_function && model.ir_version >= 4; }
   std::optional<int64_t> opset(std::string_view domain = "") const;
 };
 
@@ -102,6 +109,8 @@ class PatternPass : public Pass {
                                  MatchLog& why) const = 0;
   // Total: Match established every precondition. May remove `node` and others; adds before `node`.
   virtual void Rewrite(const M& match, ir::Editor& edit) const = 0;
+  // True when Match reads GraphContext::types; they are inferred anew each round.
+  virtual bool NeedsTypes() const { return false; }
 
   Status Run(ir::Model& model, Context& context) final;
 };
@@ -117,6 +126,7 @@ class NodeVisitor {
  public:
   virtual ~NodeVisitor() = default;
   virtual bool Visit(const GraphContext& context, ir::Editor& edit, ir::NodeRef node) = 0;
+  virtual bool NeedsTypes() const = 0;
 };
 Status DrivePattern(ir::Model& model, Context& context, NodeVisitor& visitor);
 void CountMatches(Context& context, int64_t rewritten, const MatchLog& log);
@@ -129,6 +139,7 @@ Status PatternPass<M>::Run(ir::Model& model, Context& context) {
     MatchLog log;
     int64_t rewritten = 0;
     explicit Visitor(const PatternPass<M>& p) : pass(p) {}
+    bool NeedsTypes() const override { return pass.NeedsTypes(); }
     bool Visit(const GraphContext& graph_context, ir::Editor& edit, ir::NodeRef node) override {
       const std::optional<M> match = pass.Match(graph_context, edit.graph(), node, log);
       if (!match) return false;

@@ -16,23 +16,43 @@ namespace pass_internal {
 namespace {
 
 struct Walk {
-  GraphContext context;
+  const ir::Model& model;
+  const ir::Function* function;  // null in the main graph
   NodeVisitor& visitor;
-  std::string where;  // "graph \"g\"" or "function \"f\""
+  std::string where;  // for messages
 };
 
-bool MayMatchInside(const ir::Graph& graph) {
-  for (ir::NodeRef node = graph.first_node(); node; node = graph.next_node(node)) {
-    if (graph.node(node).has_subgraphs()) return true;
+const analysis::TypeTable* FindTable(const analysis::TypeTable& table, const ir::Graph& root, const ir::Graph& wanted) {
+  if (&root == &wanted) return &table;
+  if (const analysis::TypeTable* inner = table.inner(wanted)) return inner;
+  for (ir::NodeRef ref = root.first_node(); ref; ref = root.next_node(ref)) {
+    for (const ir::Attribute& attribute : root.node(ref).attributes) {
+      const auto* box = std::get_if<ir::GraphBox>(&attribute.value);
+      const analysis::TypeTable* inner = box ? table.inner(**box) : nullptr;
+      if (inner == nullptr) continue;
+      if (const analysis::TypeTable* found = FindTable(*inner, **box, wanted)) return found;
+    }
   }
-  return false;
+  return nullptr;
 }
 
 // One walk over the nodes that exist at its start; what a rewrite adds is seen by the next one.
 bool Round(Walk& walk, ir::Editor& edit) {
+  GraphContext context{walk.model, walk.function ? walk.function->opset_imports : walk.model.opset_imports};
+  context.in_function = walk.function != nullptr;
+  analysis::TypeTable root;
+  if (walk.visitor.NeedsTypes()) {
+    analysis::InferOptions options;
+    options.ignore_declared = true;
+    root = walk.function ? analysis::InferFunctionTypes(walk.model, *walk.function)
+                         : analysis::InferTypesLeniently(walk.model, options, nullptr);
+    static const analysis::TypeTable nothing;
+    context.types = FindTable(root, walk.function ? walk.function->body : walk.model.graph, edit.graph());
+    if (context.types == nullptr) context.types = &nothing;
+  }
   bool rewritten = false;
   for (const ir::NodeRef node : edit.graph().nodes()) {
-    if (edit.graph().valid(node) && walk.visitor.Visit(walk.context, edit, node)) rewritten = true;
+    if (edit.graph().valid(node) && walk.visitor.Visit(context, edit, node)) rewritten = true;
   }
   return rewritten;
 }
@@ -44,7 +64,6 @@ Status DriveGraph(Walk& walk, ir::Editor& edit) {
                       kMaxPatternRounds);
     }
   }
-  if (!MayMatchInside(edit.graph())) return OkStatus();
   for (const ir::NodeRef node : edit.graph().nodes()) {
     if (!edit.graph().valid(node) || !edit.graph().node(node).has_subgraphs()) continue;
     Status status;
@@ -60,14 +79,12 @@ Status DriveGraph(Walk& walk, ir::Editor& edit) {
 
 Status DrivePattern(ir::Model& model, Context&, NodeVisitor& visitor) {
   {
-    // The model is const to Match; the graph it looks at is the one the editor changes.
-    Walk walk{{model, model.opset_imports}, visitor, "the main graph"};
+    Walk walk{model, nullptr, visitor, "the main graph"};
     ir::Editor edit(model.graph);
     AZ_RETURN_IF_ERROR(DriveGraph(walk, edit));
   }
   for (ir::Function& function : model.functions) {
-    Walk walk{{model, function.opset_imports}, visitor,
-              fmt::format("function \"{}\"", function.name)};
+    Walk walk{model, &function, visitor, fmt::format("function \"{}\"", function.name)};
     ir::Editor edit(function.body);
     AZ_RETURN_IF_ERROR(DriveGraph(walk, edit));
   }

@@ -54,6 +54,10 @@ class ArtifactSink {
  public:
   virtual ~ArtifactSink() = default;
   virtual Status Write(const std::string& name, std::span<const std::byte> bytes) = 0;
+  // A model that a pass makes besides the one it works on, as an ONNX file.
+  virtual Status WriteModel(const std::string& name, const ir::Model& /*model*/) {
+    return Unimplemented("{}: this place for artifacts takes no models", name);
+  }
 };
 
 // Any of these may be null: a pass that needs one says so in its descriptor and is refused before it starts.

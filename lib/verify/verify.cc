@@ -17,9 +17,11 @@ std::vector<Diagnostic> Verify(const ir::Model& model) {
   return sink.diagnostics();
 }
 
-Status CheckModel(const ir::Model& model) {
+Status CheckModel(const ir::Model& model) { return StatusOf(Verify(model)); }
+
+Status StatusOf(const std::vector<Diagnostic>& findings) {
   std::string errors;
-  for (const Diagnostic& d : Verify(model)) {
+  for (const Diagnostic& d : findings) {
     if (d.severity != Severity::kError) continue;
     if (!errors.empty()) errors += "\n";
     errors += fmt::format("{} {}: {}", d.rule, d.place, d.message);

@@ -15,6 +15,8 @@ namespace assize::verify {
 
 // Findings with severity kError make a model invalid; warnings (stale shapes) do not.
 std::vector<Diagnostic> Verify(const ir::Model& model);
+// InvalidArgument listing the errors among `findings`, one a line, or OK.
+Status StatusOf(const std::vector<Diagnostic>& findings);
 // InvalidArgument listing the errors (all, one a line), or OK.
 Status CheckModel(const ir::Model& model);
 
