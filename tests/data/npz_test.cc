@@ -76,7 +76,7 @@ std::string Zip(const std::vector<Entry>& entries) {
     Put(directory, 0x02014b50, 4);
     Put(directory, 20, 2);
     directory += common;
-    Put(directory, 0, 10);
+    directory.append(10, '\0');  // comment, disk, attributes
     Put(directory, offset, 4);
     directory += entry.name;
   }
