@@ -19,7 +19,20 @@
   X(Movement)                     \
   X(Gather)                       \
   X(Cast)                         \
-  X(Quantize)
+  X(Quantize)                     \
+  X(Scatter)                      \
+  X(Sequence)                     \
+  X(Control)                      \
+  X(Linear)                       \
+  X(Resize)                       \
+  X(Recurrent)                    \
+  X(Random)                       \
+  X(Attention)                    \
+  X(Vision)                       \
+  X(Signal)                       \
+  X(Loss)                         \
+  X(Text)                         \
+  X(Ml)
 
 namespace assize::reference {
 

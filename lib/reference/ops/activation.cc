@@ -134,6 +134,22 @@ Status Swish(OpContext& ctx) {
   return MapReals(ctx, [=](double x) { return x * SigmoidOf(alpha * x); });
 }
 
+Status SwiGlu(OpContext& ctx) {
+  AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
+  AZ_RETURN_IF_ERROR(ctx.SameType(0, 1));
+  const ir::Tensor& gate = ctx.in(0);
+  if (gate.dims() != ctx.in(1).dims()) {
+    return InvalidArgument("A is {} and B is {}, expected one shape", gate.TypeText(), ctx.in(1).TypeText());
+  }
+  const double alpha = ctx.Float("alpha", 1.0);
+  AZ_RETURN_IF_ERROR(ctx.Plan(gate.dtype(), gate.dims()).status());
+  std::vector<double> values = Reals(gate);
+  const std::vector<double> linear = Reals(ctx.in(1));
+  for (size_t i = 0; i < values.size(); ++i) values[i] *= SigmoidOf(alpha * values[i]) * linear[i];
+  ctx.Set(0, FromReals(gate.dtype(), gate.dims(), values));
+  return OkStatus();
+}
+
 Status ClipWithAttributes(OpContext& ctx) {
   const double low = ctx.Float("min", std::numeric_limits<float>::lowest());
   const double high = ctx.Float("max", std::numeric_limits<float>::max());
@@ -184,6 +200,7 @@ const KernelRow kRows[] = {
     {"Shrink", 9, Shrink, 1, 1},
     {"ThresholdedRelu", 10, ThresholdedRelu, 1, 1},
     {"Swish", 24, Swish, 1, 1},
+    {"SwiGLU", 28, SwiGlu, 2, 2},
     {"Clip", 1, ClipWithAttributes, 1, 1},
     {"Clip", 11, Clip, 1, 3},
 };
