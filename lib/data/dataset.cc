@@ -28,7 +28,8 @@ Digest ArrayDigest(const Array& array) {
 // Opens every file once and remembers its digest.
 class Files {
  public:
-  explicit Files(const DataLimits& limits) : limits_(limits) {}
+  Files(const DataLimits& limits, const std::map<std::string, std::string>& pinned)
+      : limits_(limits), pinned_(pinned) {}
 
   enum class Role { kInput, kLabels, kGroups };
 
@@ -47,9 +48,12 @@ class Files {
       return InvalidArgument("{}: holds one array without a name, \"{}\" was asked for",
                              source.path, source.array);
     }
-    AZ_RETURN_IF_ERROR(AddDigest(source.path));
-    if (kind == "npy") return ReadNpy(source.path, limits_);
-    return ReadIdx(source.path, limits_);
+    // Hashed and parsed from one map: the digest is that of the very bytes that are used.
+    AZ_ASSIGN_OR_RETURN(auto file, MappedFile::Open(source.path, limits_.max_file_bytes));
+    const std::span<const std::byte> bytes = file->bytes();
+    AZ_RETURN_IF_ERROR(AddDigest(source.path, Sha256(bytes)));
+    if (kind == "npy") return ParseNpy(bytes, std::move(file), source.path, limits_);
+    return ParseIdx(bytes, source.path, limits_);
   }
 
   std::vector<Dataset::File> Digests() const {
@@ -86,14 +90,17 @@ class Files {
     const auto found = npz_.find(path);
     if (found != npz_.end()) return found->second;
     AZ_ASSIGN_OR_RETURN(const auto file, NpzFile::Open(path, limits_));
+    AZ_RETURN_IF_ERROR(AddDigest(path, file->digest()));
     npz_[path] = file;
-    digests_[path] = file->digest();
     return file;
   }
 
-  Status AddDigest(const std::string& path) {
-    if (digests_.contains(path)) return OkStatus();
-    AZ_ASSIGN_OR_RETURN(digests_[path], Sha256OfFile(path));
+  Status AddDigest(const std::string& path, const Digest& digest) {
+    const auto pinned = pinned_.find(path);
+    if (pinned != pinned_.end() && pinned->second != Hex(digest)) {
+      return DataLoss("{}: its SHA-256 is not the pinned {}", path, pinned->second);
+    }
+    digests_[path] = digest;
     return OkStatus();
   }
 
@@ -101,20 +108,24 @@ class Files {
                           const std::vector<std::string>& other_columns) {
     if (!csv_.contains(source.path)) {
       AZ_ASSIGN_OR_RETURN(const std::string text, ReadFile(source.path, limits_.max_file_bytes));
+      AZ_RETURN_IF_ERROR(AddDigest(source.path, Sha256(text)));
       AZ_ASSIGN_OR_RETURN(csv_[source.path], CsvTable::Parse(text, source.path, limits_));
-      digests_[source.path] = Sha256(text);
     }
     const CsvTable& table = csv_[source.path];
     if (role == Role::kLabels) return table.Labels(source.array);
     if (role == Role::kGroups) return table.Groups(source.array);
-    std::vector<std::string> columns;
-    if (source.array.empty()) {
+    for (const std::string& name : source.skip) {
+      AZ_RETURN_IF_ERROR(table.ColumnIndex(name).status());
+    }
+    std::vector<std::string> columns = source.columns;
+    if (columns.empty() && source.array.empty()) {
+      const auto among = [](const std::vector<std::string>& names, const std::string& name) {
+        return std::find(names.begin(), names.end(), name) != names.end();
+      };
       for (const std::string& name : table.columns()) {
-        if (std::find(other_columns.begin(), other_columns.end(), name) == other_columns.end()) {
-          columns.push_back(name);
-        }
+        if (!among(other_columns, name) && !among(source.skip, name)) columns.push_back(name);
       }
-    } else {
+    } else if (columns.empty()) {
       for (size_t start = 0; start <= source.array.size();) {
         const size_t end = std::min(source.array.find(',', start), source.array.size());
         std::string name = source.array.substr(start, end - start);
@@ -129,13 +140,16 @@ class Files {
   }
 
   const DataLimits& limits_;
+  const std::map<std::string, std::string>& pinned_;
   std::map<std::string, std::shared_ptr<const NpzFile>> npz_;
   std::map<std::string, CsvTable> csv_;
   std::map<std::string, Digest> digests_;  // by path
 };
 
 std::string ArrayTitle(const ArraySource& source) {
-  return source.array.empty() ? BaseName(source.path) : source.array;
+  if (!source.array.empty()) return source.array;
+  if (!source.columns.empty()) return fmt::format("{}", fmt::join(source.columns, ","));
+  return BaseName(source.path);
 }
 
 }  // namespace
@@ -323,7 +337,7 @@ Digest Dataset::SelectionDigest(std::span<const int64_t> rows) const {
 }
 
 StatusOr<Dataset> LoadDataset(const DatasetSource& source, const DataLimits& limits) {
-  Files files(limits);
+  Files files(limits, source.sha256);
   // CSV columns that are labels or groups are not inputs.
   std::vector<std::string> other_columns;
   if (source.labels) other_columns.push_back(source.labels->array);

@@ -20,12 +20,14 @@
 
 namespace assize::data {
 
-// Where an array lies. By content: npz (array = member name), npy, IDX or IDX.gz (array empty), CSV
-// (array = column names, comma-separated; empty for inputs: every column that is neither label nor
-// group).
+// Where an array lies. The file's content says what it is: npz (`array` = member name), npy, IDX or
+// IDX.gz (`array` empty). CSV labels and groups: `array` = column name; CSV inputs: `columns`, or
+// `array` = column names, comma-separated, or neither for every column that is no label, no group
+// and not in `skip`.
 struct ArraySource {
   std::string path;
   std::string array;
+  std::vector<std::string> columns = {}, skip = {};
 };
 
 struct InputSource {
@@ -39,6 +41,8 @@ struct DatasetSource {
   std::vector<InputSource> inputs;
   std::optional<ArraySource> labels;
   std::optional<ArraySource> groups;  // equal value: one person, kept in one split
+  std::map<std::string, std::string>
+      sha256;  // path -> hex digest it must have (DataLoss otherwise)
 };
 
 class Dataset {

@@ -268,8 +268,13 @@ StatusOr<Counts> MeasureNumbers(const Criterion& criterion, const Observations& 
 
 Reading ReadingOf(const Observations& observations) {
   if (observations.reading) return *observations.reading;
-  return ReadOutputs(observations.source ? *observations.source : observations.model,
-                     !observations.labels.empty() && !observations.targets);
+  Reading reading = ReadOutputs(observations.source ? *observations.source : observations.model,
+                                !observations.labels.empty() && !observations.targets);
+  if (observations.targets && observations.labels.empty()) {
+    reading = Reading();  // numbers to compare, however many there are per row
+    reading.kind = OutputKind::kNumbers;
+  }
+  return reading;
 }
 
 Status CheckObservations(const Observations& observations) {
@@ -353,9 +358,12 @@ StatusOr<Counts> Measure(const Criterion& criterion, const Observations& observa
   }
   if (reading.kind == OutputKind::kNumbers) {
     return InvalidArgument(
-        "criterion \"{}\": {} needs classes, but the model puts out {} number per row and no class "
-        "labels are given",
-        criterion.id, MetricName(criterion.metric), observations.model.width);
+        "criterion \"{}\": {} needs classes, but {}", criterion.id, MetricName(criterion.metric),
+        !observations.model.class_like
+            ? "the output has several long dimensions per row: not one score per class"
+        : observations.targets
+            ? "the labels are numbers to compare with (float targets)"
+            : "the model puts out one number per row and no class labels are given");
   }
   if (criterion.metric != Metric::kFlipRate && observations.labels.empty()) {
     return lacks("class labels");

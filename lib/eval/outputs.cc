@@ -35,6 +35,9 @@ Status OutputCollector::Append(const data::Array& batch, int64_t valid_rows) {
                            outputs_.width);
   }
   outputs_.width = width;
+  int64_t long_dimensions = 0;
+  for (size_t i = 1; i < batch.shape.size(); ++i) long_dimensions += batch.shape[i] > 1;
+  outputs_.class_like = outputs_.class_like && long_dimensions <= 1;
   outputs_.values.reserve(outputs_.values.size() + static_cast<size_t>(rows * width));
   for (int64_t i = 0; i < rows * width; ++i) {
     const double value = batch.dtype == data::DType::kF32
@@ -65,7 +68,9 @@ const char* OutputKindName(OutputKind kind) {
 
 Reading ReadOutputs(const Outputs& reference, bool has_class_labels) {
   Reading reading;
-  if (reference.width >= 2) {
+  if (!reference.class_like) {
+    reading.kind = OutputKind::kNumbers;
+  } else if (reference.width >= 2) {
     reading.kind = OutputKind::kClasses;
     reading.classes = reference.width;
   } else if (has_class_labels) {

@@ -18,6 +18,9 @@ struct Outputs {
   int64_t rows = 0;
   int64_t width = 0;
   std::vector<float> values;
+  // One score per class: the stored shape had one dimension beyond 1 after the rows, as [N,10] or
+  // [N,10,1,1]. An image or a sequence of scores is not class-like.
+  bool class_like = true;
   std::span<const float> Row(int64_t row) const {
     return std::span<const float>(values).subspan(static_cast<size_t>(row * width),
                                                   static_cast<size_t>(width));
@@ -40,7 +43,7 @@ class OutputCollector {
 enum class OutputKind {
   kClasses,  // width >= 2: the predicted class is the first index of the largest value
   kBinary,   // width 1 with class labels 0 and 1: class 1 when the value is above the threshold
-  kNumbers,  // regression targets: no classes
+  kNumbers,  // regression targets, or outputs that are not class-like: no classes
 };
 const char* OutputKindName(OutputKind kind);
 

@@ -126,6 +126,28 @@ TEST(LoadDataset, CsvWithLabelAndGroupColumns) {
   EXPECT_EQ(set.groups()[0], set.groups()[2]);
   source.inputs[0].source.array = "b, a";
   EXPECT_EQ(LoadDataset(source)->inputs()[0].raw.As<float>()[0], 2);
+  source.inputs[0].source.array = "";
+  source.inputs[0].source.columns = {"b"};
+  EXPECT_EQ(LoadDataset(source)->inputs()[0].raw.ToString(), "f32 [3,1]");
+  source.inputs[0].source.columns = {};
+  source.inputs[0].source.skip = {"a"};
+  EXPECT_EQ(LoadDataset(source)->inputs()[0].raw.ToString(), "f32 [3,1]");
+  source.inputs[0].source.skip = {"A"};
+  EXPECT_EQ(LoadDataset(source).status().code(), StatusCode::kNotFound);
+}
+
+TEST(LoadDataset, PinnedFilesMustBeTheOnes) {
+  const std::string csv = Temp("pin.csv"), npz = Temp("pin.npz");
+  ASSERT_TRUE(WriteFileAtomic(csv, "a\n1\n").ok());
+  ASSERT_TRUE(WriteNpz(npz, {{"x", Rows({1, 2})}}).ok());
+  for (const std::string& path : {csv, npz}) {
+    DatasetSource source;
+    source.inputs.push_back({"", {path, ""}, {}});
+    source.sha256[path] = Hex(*Sha256OfFile(path));
+    EXPECT_TRUE(LoadDataset(source).ok()) << path;
+    source.sha256[path][0] = source.sha256[path][0] == 'a' ? 'b' : 'a';
+    EXPECT_EQ(LoadDataset(source).status().code(), StatusCode::kDataLoss) << path;
+  }
 }
 
 TEST(LoadDataset, UnknownFilesAreRefused) {

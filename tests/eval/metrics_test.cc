@@ -200,6 +200,8 @@ TEST(Measure, NumbersAndNoise) {
   EXPECT_LT(noise.lower, noise.estimate);
   EXPECT_GT(noise.upper, noise.estimate);
   EXPECT_EQ(noise.confidence, 0.95);
+  const Status flips = Measure(Make(Metric::kFlipRate, Comparator::kAtMost), observations).status();
+  EXPECT_THAT(Message(flips), HasSubstr("needs classes"));
 }
 
 TEST(Measure, WhatDoesNotFitIsNamed) {

@@ -63,6 +63,14 @@ TEST(ReadOutputs, OneOutputIsAProbabilityOrALogit) {
   EXPECT_EQ(ReadOutputs(logit, false).kind, OutputKind::kNumbers);
 }
 
+TEST(ReadOutputs, MapsOfScoresAreNotClasses) {
+  OutputCollector flat, map;
+  ASSERT_TRUE(flat.Append(data::Array::Of<float>({1, 4, 1, 1}, {1, 2, 3, 4})).ok());
+  ASSERT_TRUE(map.Append(data::Array::Of<float>({1, 2, 2}, {1, 2, 3, 4})).ok());
+  EXPECT_EQ(ReadOutputs(flat.Take(), true).kind, OutputKind::kClasses);
+  EXPECT_EQ(ReadOutputs(map.Take(), true).kind, OutputKind::kNumbers);
+}
+
 TEST(ClassScores, TwoClassesAreADifferenceManyAreAgainstTheRest) {
   const Outputs two = Matrix(2, {1, 4, 3, 2});
   EXPECT_EQ(ClassScores(ReadOutputs(two, true), two, 1), (std::vector<double>{3, -1}));
