@@ -41,8 +41,8 @@ struct DatasetSource {
   std::vector<InputSource> inputs;
   std::optional<ArraySource> labels;
   std::optional<ArraySource> groups;  // equal value: one person, kept in one split
-  std::map<std::string, std::string>
-      sha256;  // path -> hex digest it must have (DataLoss otherwise)
+  // Path -> hex digest that the file must have; DataLoss otherwise.
+  std::map<std::string, std::string> sha256;
 };
 
 class Dataset {

@@ -20,8 +20,7 @@ namespace assize::data {
 struct SplitRequest {
   std::string name;  // "calibration", "tuning", "evaluation" (the one nothing may overlap)
   std::string from;  // data set name
-  std::optional<int64_t>
-      rows;  // draw at most so many, groups kept whole; absent with no list: see below
+  std::optional<int64_t> rows;  // draw at most so many, groups kept whole; absent: see MakeSplits
   uint64_t seed = 0;
   std::optional<std::vector<int64_t>> listed;  // exactly these rows, in this order
 };
@@ -35,10 +34,9 @@ struct SplitRecord {
   int64_t rows = 0;
   int64_t groups = 0;           // distinct groups of identical rows (or people) among them
   int64_t dropped_overlap = 0;  // rows dropped because they also occur in evaluation
-  int64_t dropped_taken =
-      0;               // rows dropped because an earlier split has them (tuning before calibration)
-  uint64_t seed = 0;   // of a drawn split
-  Digest selection{};  // Dataset::SelectionDigest of the rows
+  int64_t dropped_taken = 0;    // rows dropped because an earlier request has them
+  uint64_t seed = 0;            // of a drawn split
+  Digest selection{};           // Dataset::SelectionDigest of the rows
   Json ToJson() const;
 };
 
