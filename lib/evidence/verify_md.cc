@@ -86,11 +86,15 @@ Verdicts after the first, approvals and waivers are added later and stand by the
 ```bash
 jq -r '.predicate["{extension}"].files[] | .sha256 + "  " + .name' "$tmp/verdict" > "$tmp/files"
 sha256sum -c --strict --quiet "$tmp/files"
+cut -c67- "$tmp/files" | sort > "$tmp/listed"
 shopt -s globstar dotglob nullglob
 for f in **; do
-  case "$f" in {folder}/*|verdicts/*|evidence/approvals/*|evidence/waivers/*) continue ;; esac
-  [ -d "$f" ] || cut -c67- "$tmp/files" | grep -qxF -- "$f" || {{ echo "unsigned: $f"; false; }}
-done
+  case "$f" in {folder}/*|verdicts/????.sigstore.json|evidence/approvals/*|evidence/waivers/*) continue ;; esac
+  [ -d "$f" ] || printf '%s\n' "$f"
+done | sort > "$tmp/here"
+comm -23 "$tmp/here" "$tmp/listed" > "$tmp/unsigned"
+cat "$tmp/unsigned"
+test ! -s "$tmp/unsigned"
 ```
 
 ## 4. The files of the model are the ones that were signed, and there are no others
