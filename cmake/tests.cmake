@@ -31,6 +31,9 @@ foreach(room support ir onnx analysis verify pass reference engine data eval tru
         policy recipe flow)
   assize_tests(${room} LINK assize_${room})
 endforeach()
+if(TARGET assize_engine_tests)  # it runs real models
+  target_link_libraries(assize_engine_tests PRIVATE assize_onnx)
+endif()
 assize_tests(house LINK assize_passes)
 assize_tests(passes LINK assize_flow)
 assize_tests(conformance LINK assize_flow)

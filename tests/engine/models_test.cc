@@ -1,0 +1,139 @@
+// Real models on real rows: the engine against ONNX Runtime, in float and quantized.
+// Skipped, with the reason, where ../shared or the oracles are not there; with CI=true that is a failure.
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "lib/onnx/onnx.h"
+#include "tests/engine/testing.h"
+
+namespace assize::engine {
+namespace {
+
+std::string Shared() {
+  const char* given = std::getenv("ASSIZE_SHARED");
+  return given != nullptr ? given : std::string(ASSIZE_SOURCE_DIR) + "/../shared";
+}
+
+struct Case {
+  std::string set;
+  int rows;
+  bool int8;
+};
+std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.set << (c.int8 ? "_int8" : ""); }
+
+std::vector<float> ReadFloats(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  std::vector<float> values(bytes.size() / 4);
+  if (!values.empty()) __builtin_memcpy(values.data(), bytes.data(), values.size() * 4);
+  return values;
+}
+
+class Models : public testing::TestWithParam<Case> {};
+
+TEST_P(Models, AgreeWithOnnxRuntime) {
+  const Case& c = GetParam();
+  const std::string python = std::string(ASSIZE_SOURCE_DIR) + "/.deps/oracles/bin/python";
+  struct stat info;
+  const char* ci = std::getenv("CI");
+  const bool must = ci != nullptr && std::string(ci) == "true";
+  for (const std::string& need : {python, Shared() + "/data/README.md"}) {
+    if (stat(need.c_str(), &info) == 0) continue;
+    if (must) FAIL() << need << " is not there";
+    GTEST_SKIP() << need << " is not there (scripts/setup test makes the oracles)";
+  }
+  if (c.set == "fashion" && stat("/usr/share/dataset-fashion-mnist", &info) != 0 &&
+      stat("/usr/share/datasets/fashion-mnist", &info) != 0) {
+    GTEST_SKIP() << "Debian's dataset-fashion-mnist is not installed";
+  }
+  std::ostringstream name;
+  name << ASSIZE_BINARY_DIR << "/engine-oracle/" << c;
+  const std::string folder = name.str();
+  ASSERT_EQ(std::system(("mkdir -p '" + folder + "'").c_str()), 0);
+  // What ONNX Runtime says does not change between runs of the tests.
+  const std::string stamp = folder + "/rows-" + std::to_string(c.rows);
+  if (stat(stamp.c_str(), &info) != 0) {
+    const std::string command = "env -u LD_PRELOAD '" + python + "' '" + ASSIZE_SOURCE_DIR + "/tests/engine/ort_oracle.py' '" +
+                                Shared() + "' " + c.set + " " + std::to_string(c.rows) + " '" + folder + "'" +
+                                (c.int8 ? " --int8" : "") + " >'" + folder + "/log' 2>&1";
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+    std::ofstream(stamp).put('\n');
+  }
+  std::ifstream shapes(folder + "/shapes.txt");
+  std::string x_line, y_line, input;
+  int correct = 0, fixed = 0;
+  std::getline(shapes, x_line);
+  std::getline(shapes, y_line);
+  shapes >> correct >> input >> fixed;
+  const auto dims = [](const std::string& line) {
+    std::istringstream in(line);
+    ir::Shape shape;
+    for (int64_t dim; in >> dim;) shape.push_back(dim);
+    return shape;
+  };
+  const ir::Shape x_dims = dims(x_line), y_dims = dims(y_line);
+  const std::vector<float> x = ReadFloats(folder + "/x.f32"), want = ReadFloats(folder + "/y.f32");
+  ASSERT_FALSE(x.empty());
+
+  const auto imported = onnx::ImportFile(folder + "/model.onnx");
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  const auto program = Compile(imported->model);
+  ASSERT_TRUE(program.ok()) << program.status();
+  int slow = 0;
+  for (const StepInfo& step : Describe(**program)) slow += step.kernel == "reference";
+  EXPECT_EQ(slow, 0) << "steps that fell back to the reference";
+  Session session(*program);
+  std::vector<float> got;
+  const size_t row = x.size() / static_cast<size_t>(x_dims[0]);
+  const int64_t batch = fixed != 0 ? 1 : x_dims[0];
+  for (int64_t begin = 0; begin < x_dims[0]; begin += batch) {
+    ir::Shape shape = x_dims;
+    shape[0] = batch;
+    const auto at = x.begin() + begin * static_cast<int64_t>(row);
+    const auto result =
+        session.Run({{input, ir::Tensor::Of<float>(shape, {at, at + batch * static_cast<int64_t>(row)})}});
+    ASSERT_TRUE(result.ok()) << result.status();
+    const auto values = (*result)[0].data<float>();
+    got.insert(got.end(), values.begin(), values.end());
+  }
+  ASSERT_EQ(got.size(), want.size());
+  double difference = 0, magnitude = 0;
+  int64_t agree = 0;
+  const size_t classes = static_cast<size_t>(y_dims[1]);
+  for (size_t i = 0; i < got.size(); i += classes) {
+    for (size_t k = i; k < i + classes; ++k) {
+      difference = std::max(difference, std::fabs(static_cast<double>(got[k]) - want[k]));
+      magnitude = std::max(magnitude, std::fabs(static_cast<double>(want[k])));
+    }
+    const auto top = [&](const std::vector<float>& v) {
+      const auto begin = v.begin() + static_cast<int64_t>(i);
+      return std::max_element(begin, begin + static_cast<int64_t>(classes)) - begin;
+    };
+    agree += top(got) == top(want);
+  }
+  const double share = static_cast<double>(agree) / static_cast<double>(y_dims[0]);
+  RecordProperty("largest_relative_difference", std::to_string(difference / magnitude));
+  RecordProperty("top1_agreement", std::to_string(share));
+  EXPECT_GE(share, 0.995) << agree << " of " << y_dims[0];
+  if (!c.int8) {
+    EXPECT_LE(difference / magnitude, 1e-4);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Data, Models,
+                         testing::Values(Case{"mnist", 300, false}, Case{"resnet20", 200, false}, Case{"resnet56", 60, false},
+                                         Case{"winml", 200, false}, Case{"kws", 200, false}, Case{"pneumonia", 200, false},
+                                         Case{"wdbc", 200, false}, Case{"fashion", 300, false}, Case{"resnet20", 400, true},
+                                         Case{"winml", 400, true}, Case{"kws", 200, true}, Case{"pneumonia", 300, true},
+                                         Case{"wdbc", 200, true}, Case{"fashion", 400, true}),
+                         [](const auto& c) {
+                           std::ostringstream name;
+                           name << c.param;
+                           return name.str();
+                         });
+
+}  // namespace
+}  // namespace assize::engine
