@@ -38,7 +38,7 @@ Wire FullModel() {
           .Sub(11, ValueInfo("seq", Wire().Sub(4, Wire().Sub(1, Wire().Sub(9, Wire().Sub(1, Wire().Sub(1, Wire().Int(1, 1))))))))
           .Sub(11, ValueInfo("map", Wire().Sub(5, Wire().Int(1, 8).Sub(2, Wire().Sub(8, Wire().Int(1, 11))))))
           .Sub(11, ValueInfo("opaque", Wire().Sub(7, Wire().Text(1, "d").Text(2, "n"))))
-          .Sub(5, Tensor("w", 1, {2}, "\x00\x00\x80\x3f\x00\x00\x00\x40").Text(12, "tensor doc"))
+          .Sub(5, Tensor("w", 1, {2}, std::string_view("\x00\x00\x80\x3f\x00\x00\x00\x40", 8)).Text(12, "tensor doc"))
           .Sub(1, Node("Relu", {"x"}, {"outer"}).Text(3, "relu").Text(6, "node doc").Sub(9, Pair("nk", "nv")).Sub(10, device).Int(77, 3))
           .Sub(1, Node("Clip", {"outer", "", "w"}, {"y", "", ""}))
           .Sub(1, Node("If", {"cond"}, {"z"}).Sub(5, Wire().Text(1, "then_branch").Int(20, 5).Sub(6, nested)))
@@ -164,7 +164,7 @@ TEST(Graph, RefusesWhatCannotBeBuilt) {
       {"no op type", with(Wire().Sub(1, Wire().Text(1, "x").Text(2, "q"))), "without op_type"},
       {"attribute twice",
        with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(3, 1)).Sub(5, Wire().Text(1, "a").Int(3, 1)))),
-       "Relu\": attribute \"a\" is given twice"},
+       "node[1] Relu: attribute \"a\" is given twice"},
       {"two values", with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(3, 1).Float(2, 1)))),
        "both f and i are set"},
       {"type and value disagree", with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(3, 1).Int(20, 1)))),

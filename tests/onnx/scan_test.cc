@@ -25,7 +25,8 @@ TEST(Scan, RefusesWhatIsNotCanonical) {
   const Wire good = ModelOf(ReluGraph());
   ASSERT_TRUE(ScanModel(good.bytes()).ok());
   const std::vector<Case> cases = {
-      {"one byte", "\x0a", "ends inside a varint"},
+      {"one byte", "\x0a", "ir_version of ModelProto has wire type 2, expected 0"},
+      {"half a tag", "\xba", "ends inside a varint"},
       {"varint of eleven bytes", std::string("\x08") + std::string(10, '\xff') + "\x01", "longer than 64 bits"},
       {"varint of ten bytes beyond 64 bits", std::string("\x08") + std::string(9, '\xff') + "\x02", "64 bits"},
       {"length beyond the end", std::string("\x3a\xff\xff\xff\xff\x07") + "0123456789", "declares 2147483647 bytes"},
