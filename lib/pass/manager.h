@@ -18,7 +18,7 @@ namespace assize::pass {
 
 struct ManagerOptions {
   int64_t bisect_limit = -1;       // stop after this many pass applications; -1: no limit
-  std::vector<std::string> print_after;  // flags, or "all"
+  std::vector<std::string> print_after = {};  // flags, or "all"
   std::ostream* print_stream = nullptr;  // where --print-after goes
   bool numeric_checks = true;      // differential run after simplify/ and fuse/ passes, where it can run
   uint64_t seed = 0;
@@ -28,12 +28,12 @@ struct ManagerOptions {
   // AZ_CHECK. Null: none is written. Flow supplies it, since passes cannot see files or ONNX.
   std::function<StatusOr<std::string>(const ir::Model& before, const std::string& pipeline_text,
                                       uint64_t seed)>
-      write_reproducer;
+      write_reproducer = {};
   // A numeric check whose runs would cost more multiply-accumulates than this is skipped, with the reason in
   // the record: the evaluator is the naive reference, about 0.5 G a second.
   int64_t numeric_check_max_macs = 4'000'000'000;
   // Called before each pass with its index and flag: progress, instrumentation.
-  std::function<void(size_t, const std::string&)> before_pass;
+  std::function<void(size_t, const std::string&)> before_pass = {};
 };
 
 class PassManager {
