@@ -1,4 +1,4 @@
-// Elements in and out of tensors. Tests: tests/reference/convert_test.cc.
+// Elements in and out of tensors. Tests: tests/reference/numbers_test.cc.
 #include "lib/reference/convert.h"
 
 #include <bit>
@@ -16,6 +16,10 @@ using ir::DType;
 
 bool IsSmallFloat(DType dtype) {
   return ir::IsFloating(dtype) && ir::BitsOf(dtype) <= 8;
+}
+
+bool HasNan(DType dtype) {
+  return dtype != DType::kFloat4E2M1 && dtype != DType::kFloat6E2M3 && dtype != DType::kFloat6E3M2;
 }
 
 // One element a byte, low bits, from ONNX's packing (first element in the low bits).
@@ -220,7 +224,11 @@ ir::Tensor FromReals(DType dtype, ir::Shape dims, std::span<const double> values
       case DType::kFloat: StoreAt(bytes.data(), i, static_cast<float>(values[i])); break;
       case DType::kFloat16: StoreAt(bytes.data(), i, ir::FloatToHalf(RoundToOdd(values[i]))); break;
       case DType::kBfloat16: StoreAt(bytes.data(), i, ir::FloatToBfloat16(RoundToOdd(values[i]))); break;
-      default: bytes[i] = std::byte(ir::FloatToSmallFloat(dtype, RoundToOdd(values[i]), saturate)); break;
+      default:
+        // The formats without NaN make it -0, as ONNX's cases do.
+        bytes[i] = std::byte(ir::FloatToSmallFloat(
+            dtype, std::isnan(values[i]) && !HasNan(dtype) ? -0.0f : RoundToOdd(values[i]), saturate));
+        break;
     }
   }
   if (ir::IsPacked(dtype)) return Pack(dtype, std::move(dims), bytes);

@@ -1,7 +1,7 @@
 // Elements in and out of tensors: numbers as double or int64, and cells of any type that are only moved.
 //
 // Every function is total over the numeric types (floats, integers, bool, the packed and small types), so a kernel
-// cannot be made to crash by an element type. Writing rounds once. Tests: tests/reference/convert_test.cc.
+// cannot be made to crash by an element type. Writing rounds once. Tests: tests/reference/numbers_test.cc.
 #pragma once
 
 #include <cstdint>

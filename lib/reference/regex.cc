@@ -1,5 +1,5 @@
 // A regular expression matcher: parse to a tree-free fragment list, run as a set of states (Thompson 1968).
-// Tests: tests/reference/text_test.cc.
+// Tests: tests/reference/numbers_test.cc.
 #include "lib/reference/regex.h"
 
 #include <algorithm>
@@ -43,6 +43,12 @@ Ranges ClassOf(char letter) {
     case 's': case 'S': return {{'\t', '\n'}, {'\f', '\r'}, {' ', ' '}};
     default: return {};
   }
+}
+
+bool IsWord(uint32_t point) {
+  const Ranges words = ClassOf('w');
+  return std::any_of(words.begin(), words.end(),
+                     [&](const auto& range) { return point >= range.first && point <= range.second; });
 }
 
 Ranges Complement(Ranges ranges) {
@@ -191,7 +197,9 @@ class RegexParser {
       return OkStatus();
     }
     if (at < end && text_[at] == '?') ++at;  // lazy: the same strings match
-    if (at < end && (text_[at] == '*' || text_[at] == '+')) return Bad("a repetition follows a repetition");
+    const bool again = at < end && (text_[at] == '*' || text_[at] == '+' || text_[at] == '?');
+    const bool count = at + 1 < end && text_[at] == '{' && text_[at + 1] >= '0' && text_[at + 1] <= '9';
+    if (again || count) return Bad("a repetition follows a repetition");
     return OkStatus();
   }
 
@@ -228,6 +236,10 @@ class RegexParser {
     state.next = next;
     if (first == '^' || first == '$') {
       state.kind = first == '^' ? State::Kind::kStart : State::Kind::kEnd;
+      return New(std::move(state));
+    }
+    if (first == '\\' && (text_[piece.begin + 1] == 'b' || text_[piece.begin + 1] == 'B')) {
+      state.kind = text_[piece.begin + 1] == 'b' ? State::Kind::kBoundary : State::Kind::kNoBoundary;
       return New(std::move(state));
     }
     state.kind = State::Kind::kChar;
@@ -335,7 +347,7 @@ StatusOr<Regex> Regex::Compile(const std::string& pattern) {
   return regex;
 }
 
-void Regex::Add(int state, bool at_start, bool at_end, std::vector<char>& seen, std::vector<int>& list) const {
+void Regex::Add(int state, const Place& place, std::vector<char>& seen, std::vector<int>& list) const {
   std::vector<int> pending{state};
   while (!pending.empty()) {
     const int at = pending.back();
@@ -349,10 +361,14 @@ void Regex::Add(int state, bool at_start, bool at_end, std::vector<char>& seen, 
         pending.push_back(s.next);
         break;
       case State::Kind::kStart:
-        if (at_start) pending.push_back(s.next);
+        if (place.at_start) pending.push_back(s.next);
         break;
       case State::Kind::kEnd:
-        if (at_end) pending.push_back(s.next);
+        if (place.at_end) pending.push_back(s.next);
+        break;
+      case State::Kind::kBoundary:
+      case State::Kind::kNoBoundary:
+        if ((place.word_before != place.word_after) == (s.kind == State::Kind::kBoundary)) pending.push_back(s.next);
         break;
       default: list.push_back(at);
     }
@@ -362,7 +378,8 @@ void Regex::Add(int state, bool at_start, bool at_end, std::vector<char>& seen, 
 bool Regex::FullMatch(std::string_view text) const {
   std::vector<int> now, then;
   std::vector<char> seen(states_.size(), 0);
-  Add(start_, true, text.empty(), seen, now);
+  const auto word_at = [&](size_t i) { return i < text.size() && IsWord(static_cast<unsigned char>(text[i])); };
+  Add(start_, {true, text.empty(), false, word_at(0)}, seen, now);
   for (size_t at = 0; at < text.size();) {
     const uint32_t point = NextPoint(text, at);
     std::fill(seen.begin(), seen.end(), 0);
@@ -372,7 +389,7 @@ bool Regex::FullMatch(std::string_view text) const {
       if (s.kind != State::Kind::kChar) continue;
       const bool inside = std::any_of(s.ranges.begin(), s.ranges.end(),
                                       [&](const auto& range) { return point >= range.first && point <= range.second; });
-      if (inside) Add(s.next, false, at >= text.size(), seen, then);
+      if (inside) Add(s.next, {false, at >= text.size(), IsWord(point), word_at(at)}, seen, then);
     }
     std::swap(now, then);
     if (now.empty()) return false;

@@ -1,4 +1,4 @@
-// Shape arithmetic that kernels share. Tests: tests/reference/shapes_test.cc.
+// Shape arithmetic that kernels share. Tests: tests/reference/robustness_test.cc.
 #include "lib/reference/shapes.h"
 
 #include <algorithm>

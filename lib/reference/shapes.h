@@ -1,4 +1,4 @@
-// Shape arithmetic that kernels share: strides, broadcasting, positions. Tests: tests/reference/shapes_test.cc.
+// Shape arithmetic that kernels share: strides, broadcasting, positions. Tests: tests/reference/robustness_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 //
 //   PRelu's slope broadcasts one way to x. Clip takes min and max as attributes before opset 11, as optional scalar
 //   inputs from 11 on (and when min > max everything becomes max).
-// Tests: tests/reference/elementwise_test.cc, tests/conformance/.
+// Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -3,7 +3,7 @@
 // Shapes  Q [B, Hq, L, D], K [B, Hkv, S, D], V [B, Hkv, S, Dv]; packed inputs are [B, L, H * D]. Query head h reads key
 //         head h / (Hq / Hkv). Bias: mask, causal frontier, sliding window and padding are composed; a row with no key
 //         to attend gives zeros.
-// Source  Vaswani et al. 2017; Su et al. 2021 for the rotary form.   Tests  tests/reference/attention_test.cc.
+// Source  Vaswani et al. 2017; Su et al. 2021 for the rotary form.   Tests  tests/reference/robustness_test.cc.
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -3,7 +3,7 @@
 //
 // Before opset 7 broadcasting is one way and asked for (`broadcast`, `axis`). Integers wrap; division truncates
 // toward zero; division and remainder by zero are defined here as 0, so that no graph can trap the evaluator.
-// Tests: tests/reference/elementwise_test.cc, tests/conformance/.
+// Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 

@@ -1,8 +1,8 @@
 // Cast, CastLike, BitCast.
 //
-// Integer to integer keeps the low bits; float to integer truncates toward zero and saturates (ONNX leaves values out
-// of range undefined); to float8 saturates unless `saturate` is 0. Strings parse and print without locale; floats
-// print the shortest text that reads back. Tests: tests/reference/cast_test.cc, tests/conformance/.
+// Integer to integer keeps the low bits; float to integer truncates toward zero, then saturates, or for the 2- and
+// 4-bit types keeps the low bits (ONNX leaves values out of range undefined; its cases do so); to float8 saturates unless `saturate` is 0. Strings parse and print without locale; floats
+// print the shortest text that reads back. Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -110,6 +110,7 @@ StatusOr<ir::Tensor> Convert(const OpContext& ctx, const ir::Tensor& x, DType to
     for (const double value : Reals(x)) bytes.push_back(std::byte{ToE8M0(value, mode, saturate)});
     return ir::Tensor::FromBytes(to, x.dims(), std::move(bytes));
   }
+  if (ir::IsPacked(to) && ir::IsInteger(to)) return FromInts(to, x.dims(), Ints(x));
   if (ir::IsFloating(x.dtype())) return FromReals(to, x.dims(), Reals(x), saturate);
   if (x.dtype() == DType::kUint64 && ir::IsFloating(to)) return FromReals(to, x.dims(), Reals(x), saturate);
   return FromInts(to, x.dims(), Ints(x));

@@ -1,7 +1,7 @@
 // If, Loop, Scan (both versions), SequenceMap: the ops that run subgraphs, under the run's loop budget.
 //
 // Scan and Loop stack what each iteration yields; the size of the stack is checked before it is made.
-// Tests: tests/reference/control_test.cc, tests/conformance/.
+// Tests: tests/reference/executor_test.cc, tests/conformance/.
 #include <algorithm>
 
 #include "lib/reference/ops/common.h"

@@ -4,7 +4,7 @@
 //
 // Shapes    x [N, C, *S]; W [M, C/groups, *K] (ConvTranspose: [C, M/groups, *K]); b [M]; y [N, M, *O].
 // Numerics  products and sums of floats in double, in the order c, k; integers exact; one rounding.
-// The innermost loop runs along the last spatial dim, contiguous in y. Tests: tests/reference/conv_test.cc.
+// The innermost loop runs along the last spatial dim, contiguous in y. Tests: tests/reference/layers_test.cc.
 #include <algorithm>
 #include <cmath>
 

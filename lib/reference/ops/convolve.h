@@ -1,4 +1,4 @@
-// The convolution loop and its shapes, for the kernels that convolve. Tests: tests/reference/conv_test.cc.
+// The convolution loop and its shapes, for the kernels that convolve. Tests: tests/reference/layers_test.cc.
 #pragma once
 
 #include <vector>

@@ -1,7 +1,7 @@
 // Ops that pick elements by index: Gather, GatherElements, GatherND, OneHot, Compress, NonZero, TopK, Unique.
 //
 // Every index is checked; negative ones count from the end where the opset allows it. Tests:
-// tests/reference/gather_test.cc, tests/conformance/.
+// tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 #include <numeric>

@@ -1,4 +1,4 @@
-// Einsum and Det. Sums in double (or wrapping int64) in the order of the labels. Tests: tests/reference/matmul_test.cc.
+// Einsum and Det. Sums in double (or wrapping int64) in the order of the labels. Tests: tests/reference/layers_test.cc.
 #include <algorithm>
 #include <cmath>
 #include <map>

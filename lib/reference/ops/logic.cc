@@ -1,4 +1,4 @@
-// Comparison, logic and Where. Strings compare for equality only. Tests: tests/reference/elementwise_test.cc.
+// Comparison, logic and Where. Strings compare for equality only. Tests: tests/reference/numbers_test.cc.
 #include "lib/reference/ops/common.h"
 #include "lib/reference/ops/operands.h"
 

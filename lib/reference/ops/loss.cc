@@ -1,7 +1,7 @@
 // NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss, and the training domain's Adagrad, Adam, Momentum.
 //
 // Shapes  scores [N, C, *D], labels [N, *D], weights [C]. A label equal to ignore_index counts nothing. The mean divides
-//         by the sum of the weights that count. Tests: tests/reference/loss_test.cc, tests/conformance/.
+//         by the sum of the weights that count. Tests: tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 

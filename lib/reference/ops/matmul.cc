@@ -1,7 +1,7 @@
 // MatMul, Gemm, MatMulInteger, QLinearMatMul.
 //
 // Batches broadcast as numpy's matmul; a vector is a row on the left and a column on the right. Float sums in double
-// in the order of the inner dim; integers exact. Tests: tests/reference/matmul_test.cc, tests/conformance/.
+// in the order of the inner dim; integers exact. Tests: tests/reference/layers_test.cc, tests/conformance/.
 #include <cmath>
 
 #include "lib/reference/ops/common.h"

@@ -2,7 +2,7 @@
 // LinearRegressor, Normalizer, OneHotEncoder, Scaler, TreeEnsemble.
 //
 // The ops on maps (CastMap, DictVectorizer, ZipMap), support vector machines, and the attribute forms of linear and
-// tree classifiers are not evaluated. Tests: tests/reference/ml_test.cc, tests/conformance/.
+// tree classifiers are not evaluated. Tests: tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -1,7 +1,7 @@
 // Ops that move elements without reading them, by arithmetic on positions: Transpose, Concat, Split, Slice, Pad, Tile,
 // DepthToSpace, SpaceToDepth, Trilu, ReverseSequence, CenterCropPad, Col2Im.
 //
-// Each computes, for every output element, the position of its source. Tests: tests/reference/movement_test.cc.
+// Each computes, for every output element, the position of its source. Tests: tests/reference/robustness_test.cc.
 #include <algorithm>
 #include <numeric>
 

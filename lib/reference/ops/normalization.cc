@@ -2,7 +2,7 @@
 // LpNormalization, MeanVarianceNormalization.
 //
 // Means and (biased) variances in double over the normalized positions: two passes, index order. One rounding.
-// Tests: tests/reference/normalization_test.cc, tests/conformance/.
+// Tests: tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 

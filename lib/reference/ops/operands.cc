@@ -1,4 +1,4 @@
-// Operands aligned for broadcasting. Tests: tests/reference/elementwise_test.cc.
+// Operands aligned for broadcasting. Tests: tests/reference/numbers_test.cc.
 #include "lib/reference/ops/operands.h"
 
 namespace assize::reference {

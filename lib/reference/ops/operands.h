@@ -1,5 +1,5 @@
 // The two operands of an elementwise op, aligned for broadcasting by the rules of the node's opset.
-// Tests: tests/reference/elementwise_test.cc.
+// Tests: tests/reference/numbers_test.cc.
 #pragma once
 
 #include "lib/reference/kernel.h"

@@ -2,7 +2,7 @@
 //
 // Shapes x [N, C, *S]; y [N, C, *O]. AveragePool divides by the taps inside the input, or with count_include_pad by
 // those inside input and padding. MaxPool's indices count over the whole input, row or column major (storage_order).
-// Tests: tests/reference/pool_test.cc, tests/conformance/.
+// Tests: tests/reference/layers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 #include <limits>

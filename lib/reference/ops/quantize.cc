@@ -4,7 +4,7 @@
 //
 // The quotient is rounded once to the division's precision (the scale's type unless `precision` says otherwise), as
 // ONNX prescribes, then to an integer. Scale and zero point: a scalar, one a slice along `axis`, or one a block of
-// `block_size` elements along `axis`. Tests: tests/reference/quantize_test.cc, tests/conformance/.
+// `block_size` elements along `axis`. Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // RandomNormal, RandomUniform, their Like forms, Bernoulli, Multinomial.
 //
 // ONNX fixes no generator. Values come from the counter-based generator under the node's `seed` (its float bits; 0
-// when absent), so a run repeats. Tests: tests/reference/random_test.cc.
+// when absent), so a run repeats. Tests: tests/reference/numbers_test.cc.
 #include <algorithm>
 #include <bit>
 #include <cmath>

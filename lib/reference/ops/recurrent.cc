@@ -4,7 +4,7 @@
 //           Y [T, D, B, H], Y_h and Y_c [D, B, H]; layout 1 puts the batch first. D is 2 when bidirectional.
 // Gates     GRU z, r, h; LSTM i, o, f, c with peepholes P [D, 3*H] in the order i, o, f.
 // A sample's steps past its sequence_lens give zeros in Y and keep its last state. All in double; Y is rounded once,
-// states are carried unrounded. Tests: tests/reference/recurrent_test.cc, tests/conformance/.
+// states are carried unrounded. Tests: tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 

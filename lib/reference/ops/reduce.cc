@@ -3,7 +3,7 @@
 // Axes come as an attribute, and as an input from opset 18 (ReduceSum: 13) on; none means all axes, or no reduction
 // with noop_with_empty_axes. Sums run in index order, in double or wrapping int64. The reduction of an empty set is
 // its neutral element: 0, 1, and for Max and Min the least and greatest value of the type.
-// Tests: tests/reference/reduce_test.cc, tests/conformance/.
+// Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -3,7 +3,7 @@
 // Separable: along each axis an output coordinate maps to a place in the input (coordinate_transformation_mode), and
 // takes a weighted sum of the input's elements near it; elements beyond the edges are the edge's, or are left out
 // (exclude_outside). Opset 10 and Upsample: nearest or linear, asymmetric, floor. Weights in double, one rounding.
-// Source  Keys 1981 for the cubic kernel.        Tests  tests/reference/resize_test.cc, tests/conformance/.
+// Source  Keys 1981 for the cubic kernel.        Tests  tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // Scatter, ScatterElements, ScatterND, TensorScatter: copies of a tensor with some elements replaced or combined.
 //
 // Updates apply in index order, so duplicates are defined: the last replaces, reductions combine in that order (sums
-// in double or wrapping int64, rounded once). Tests: tests/reference/gather_test.cc, tests/conformance/.
+// in double or wrapping int64, rounded once). Tests: tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 

@@ -1,4 +1,4 @@
-// Sequences and optionals. Positions may count from the end. Tests: tests/reference/sequence_test.cc.
+// Sequences and optionals. Positions may count from the end. Tests: tests/reference/executor_test.cc.
 #include <algorithm>
 
 #include "lib/reference/ops/common.h"

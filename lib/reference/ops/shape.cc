@@ -1,7 +1,7 @@
 // Ops about shapes and constants: Shape, Size, Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout, Constant,
 // ConstantOfShape, EyeLike, Range, Expand.
 //
-// None of them changes an element; most share the input's bytes. Tests: tests/reference/shape_test.cc.
+// None of them changes an element; most share the input's bytes. Tests: tests/reference/robustness_test.cc.
 #include <algorithm>
 #include <cmath>
 

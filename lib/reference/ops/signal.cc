@@ -1,7 +1,7 @@
 // DFT, STFT, HannWindow, HammingWindow, BlackmanWindow, MelWeightMatrix.
 //
 // Transforms by their definition, O(n^2), in double, with the angle reduced modulo n before the cosine is taken.
-// Complex numbers are a last dim of 2. Tests: tests/reference/signal_test.cc, tests/conformance/.
+// Complex numbers are a last dim of 2. Tests: tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 #include <complex>

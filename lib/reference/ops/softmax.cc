@@ -1,7 +1,7 @@
 // Softmax, LogSoftmax, Hardmax.
 //
 // Before opset 13 the input is coerced to two dims at `axis` (default 1) and rows run over all that follow; from 13
-// on the axis (default -1) alone is a row. exp(x - max) in double, one rounding. Tests: tests/reference/softmax_test.cc.
+// on the axis (default -1) alone is a row. exp(x - max) in double, one rounding. Tests: tests/reference/numbers_test.cc.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -19,7 +19,11 @@ Status OverRows(OpContext& ctx, Visit visit) {
   const bool flat = ctx.opset() < 13;
   int64_t axis = 0;
   if (x.rank() > 0) {
-    AZ_ASSIGN_OR_RETURN(axis, ctx.Axis(ctx.Int("axis", flat ? 1 : -1), x.rank() + (flat ? 1 : 0)));
+    axis = ctx.Int("axis", flat ? 1 : -1);
+    // The old form may flatten at the end: rows of one element.
+    if (!(flat && axis == x.rank())) {
+      AZ_ASSIGN_OR_RETURN(axis, ctx.Axis(axis, x.rank()));
+    }
   }
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), x.dims()).status());
   std::vector<double> values = Reals(x);

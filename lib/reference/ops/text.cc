@@ -1,7 +1,7 @@
 // StringConcat, StringSplit, StringNormalizer, RegexFullMatch, TfIdfVectorizer.
 //
 // Strings are bytes of UTF-8. Case changes touch ASCII letters only, whatever the locale, so a result does not depend
-// on the machine. Tests: tests/reference/text_test.cc, tests/conformance/.
+// on the machine. Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <map>
 

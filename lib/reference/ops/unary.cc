@@ -1,7 +1,7 @@
 // Elementwise functions of one input: arithmetic, transcendental, classification.
 //
 // Reals are computed in double by the C library and rounded once; integers wrap. Round is half to even.
-// Tests: tests/reference/elementwise_test.cc, tests/conformance/.
+// Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <cmath>
 
 #include "lib/reference/ops/common.h"

@@ -1,4 +1,4 @@
-// Sliding windows. Tests: tests/reference/window_test.cc.
+// Sliding windows. Tests: tests/reference/layers_test.cc.
 #include "lib/reference/ops/window.h"
 
 #include <algorithm>

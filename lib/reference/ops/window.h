@@ -1,5 +1,5 @@
 // Sliding windows of convolutions and pools over the spatial dims: output sizes, padding, valid ranges.
-// Tests: tests/reference/window_test.cc.
+// Tests: tests/reference/layers_test.cc.
 #pragma once
 
 #include <cstdint>
