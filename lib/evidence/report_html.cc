@@ -334,11 +334,11 @@ std::string ReportHtml(const BuildFacts& build, const ReleaseFacts& release) {
       "<section><h2>Identity</h2><dl><dt>Model file</dt><dd><code>{}</code></dd>"
       "<dt>File listing</dt><dd><code>{}</code></dd><dt>Source model</dt><dd><code>{}</code></dd>"
       "<dt>Criteria</dt><dd><code>{}</code>, signed {}</dd><dt>Evaluated</dt><dd>{}</dd>"
-      "<dt>Journal</dt><dd>line {}, <code>{}</code></dd><dt>Made with</dt><dd>{}; instruction set "
+      "<dt>Journal line</dt><dd><code>{}</code></dd><dt>Made with</dt><dd>{}; instruction set "
       "{}</dd></dl></section>\n",
       E(build.result.file.sha256), E(release.listing_sha256), E(plan.source.file.sha256),
       E(release.criteria_bundle_sha256), Rfc3339(release.criteria_signed_at),
-      Rfc3339(build.evaluated_at), release.journal_sequence, E(release.journal_entry_sha256),
+      Rfc3339(build.evaluated_at), E(release.journal_entry_sha256),
       E(fmt::format("{}", fmt::join(tools, ", "))), E(build.instruction_set));
   html += "<footer>Confidence bounds are one-sided; formulas and test vectors are part of the "
           "program's documentation.</footer>\n</main>\n</body>\n</html>\n";

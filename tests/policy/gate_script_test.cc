@@ -15,13 +15,13 @@ class OtherTools : public GateTest {
     Must(TestKeys().releaser.public_key().Write(public_key_));
   }
 
-  Run GateScript(const std::string& release, const std::string& key = "") {
+  Ran GateScript(const std::string& release, const std::string& key = "") {
     return Shell("bash '" ASSIZE_SOURCE_DIR "/scripts/gate.sh' '" + release + "' '" +
                  (key.empty() ? public_key_ : key) + "'");
   }
 
   // The bash blocks of the release's own VERIFY.md, run as it says.
-  Run FollowVerifyMd(const std::string& release, const std::string& key = "") {
+  Ran FollowVerifyMd(const std::string& release, const std::string& key = "") {
     const std::string text = ReadText(JoinPath(release, evidence::kVerifyText));
     std::string script = "set -e\n";
     for (size_t at = text.find("```bash\n"); at != std::string::npos;
@@ -39,10 +39,10 @@ class OtherTools : public GateTest {
 };
 
 TEST_F(OtherTools, AcceptAnHonestRelease) {
-  const Run gate = GateScript(release_);
+  const Ran gate = GateScript(release_);
   EXPECT_EQ(gate.exit, 0) << gate.output;
   EXPECT_NE(gate.output.find("PASSED: assize:chest-xray@1.0.0"), std::string::npos) << gate.output;
-  const Run by_hand = FollowVerifyMd(release_);
+  const Ran by_hand = FollowVerifyMd(release_);
   EXPECT_EQ(by_hand.exit, 0) << by_hand.output;
   EXPECT_NE(by_hand.output.find("Verified OK"), std::string::npos) << by_hand.output;
 }
@@ -56,9 +56,9 @@ TEST_F(OtherTools, AcceptReleasesOfAllCurves) {
     Must(key.public_key().Write(file));
     const std::string path =
         Must(TryRelease(Store() + recipe.name, recipe, TestKeys().All(key), clock_)).path;
-    const Run gate = GateScript(path, file);
+    const Ran gate = GateScript(path, file);
     EXPECT_EQ(gate.exit, 0) << gate.output;
-    const Run by_hand = FollowVerifyMd(path, file);
+    const Ran by_hand = FollowVerifyMd(path, file);
     EXPECT_EQ(by_hand.exit, 0) << by_hand.output;
   }
 }
@@ -71,7 +71,7 @@ TEST_F(OtherTools, AcceptVerdictsOfAGateWhenItsKeyIsGiven) {
   const std::string keys = store_.path() + "/keys";
   WriteText(keys + "/gate.pub", TestKeys().gate.public_key().pem());
   WriteText(keys + "/releaser.pub", TestKeys().releaser.public_key().pem());
-  const Run gate = GateScript(release_, keys);
+  const Ran gate = GateScript(release_, keys);
   EXPECT_EQ(gate.exit, 0) << gate.output;
 }
 
@@ -105,10 +105,10 @@ TEST_F(OtherTools, RefuseWhatWasTamperedWith) {
   for (const auto& [what, attack] : attacks) {
     const std::string path = Copy();
     attack(path);
-    const Run gate = GateScript(path);
+    const Ran gate = GateScript(path);
     EXPECT_TRUE(gate.exit == 4 || (gate.exit == 3 && !FolderExists(path + "/verdicts")))
         << what << ": " << gate.exit << "\n" << gate.output;
-    const Run by_hand = FollowVerifyMd(path);
+    const Ran by_hand = FollowVerifyMd(path);
     EXPECT_NE(by_hand.exit, 0) << what << "\n" << by_hand.output;
   }
 }
@@ -118,11 +118,11 @@ TEST_F(OtherTools, failed_vsa_through_gate_sh) {
   bad.version = "1.1.0";
   bad.wrong = 60;
   const std::string path = Make(bad);
-  const Run gate = GateScript(path);
+  const Ran gate = GateScript(path);
   EXPECT_EQ(gate.exit, 1) << gate.output;
   EXPECT_NE(gate.output.find("FAILED"), std::string::npos);
   EXPECT_EQ(gate.output.find("PASSED"), std::string::npos);
-  const Run by_hand = FollowVerifyMd(path);
+  const Ran by_hand = FollowVerifyMd(path);
   EXPECT_EQ(by_hand.exit, 0) << by_hand.output;  // it is what it says: rejected
   // Dressed up as a release that passed.
   const std::string copy = CopyOut(path, store_.path() + "/dressed");
@@ -157,16 +157,15 @@ TEST_F(OtherTools, verify_md_with_attacker_key) {
 }
 
 TEST_F(OtherTools, shell_metacharacters_in_name) {
-  for (const char* name : {"$(touch pwned)", "`touch pwned`", "a;touch pwned", "-rf", "x\ny",
-                           "a b", "*", "'; touch pwned; '"}) {
-    for (const char* folder : {"/model/", "/evidence/", "/"}) {
-      const std::string path = Copy();
-      WriteText(path + folder + name, "x");
-      const Run gate = GateScript(path);
-      EXPECT_EQ(gate.exit, 4) << name << "\n" << gate.output;
-      EXPECT_FALSE(std::filesystem::exists(path + "/pwned"));
-      EXPECT_FALSE(std::filesystem::exists(path + "/model/pwned"));
-    }
+  for (const char* name : {"/model/$(touch pwned)", "/evidence/`touch pwned`", "/a;touch pwned",
+                           "/model/-rf", "/evidence/x\ny", "/a b", "/model/*",
+                           "/'; touch pwned; '"}) {
+    const std::string path = Copy();
+    WriteText(path + name, "x");
+    const Ran gate = GateScript(path);
+    EXPECT_EQ(gate.exit, 4) << name << "\n" << gate.output;
+    EXPECT_FALSE(std::filesystem::exists(path + "/pwned"));
+    EXPECT_FALSE(std::filesystem::exists(path + "/model/pwned"));
   }
   // Inside a signed list.
   const std::string path = Copy();
@@ -202,9 +201,9 @@ TEST_F(OtherTools, ModelSigningAcceptsWhatPassedAndNothingElse) {
   }
   const auto verify = [&](const std::string& path, const std::string& folder) {
     return Shell("'" + tool + "' verify key '" + path + "/" + folder + "' --signature '" + path +
-                 "/model.sig' --public-key '" + public_key_ + "'");
+                 "/model.sig' --public_key '" + public_key_ + "'");
   };
-  const Run good = verify(release_, "model");
+  const Ran good = verify(release_, "model");
   EXPECT_EQ(good.exit, 0) << good.output;
   Recipe bad = recipe_;
   bad.version = "1.1.0";

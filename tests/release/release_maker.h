@@ -315,13 +315,13 @@ inline std::string CopyOut(const std::string& release_path, const std::string& t
   return target.string();
 }
 
-struct Run {
+struct Ran {
   int exit = -1;
   std::string output;
 };
 // A command line for bash; both streams.
-inline Run Shell(const std::string& command) {
-  Run run;
+inline Ran Shell(const std::string& command) {
+  Ran run;
   FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
   if (pipe == nullptr) return run;
   char buffer[4096];
