@@ -185,6 +185,7 @@ StatusOr<NumericCheck> CompareOutputs(const std::vector<std::string>& names, con
 
 NumericChecker::Outputs NumericChecker::EvaluateWith(const ir::Model& model, int64_t free_dim) const {
   Outputs outputs;
+  outputs.free_dim = free_dim;
   const auto feeds = RandomFeeds(model, seed_, free_dim);
   if (!feeds.ok()) {
     outputs.reason = Message(feeds.status());
@@ -233,7 +234,7 @@ StatusOr<NumericCheck> NumericChecker::Check(const ir::Model& before, const Dige
     last_.tensors.reset();
     return skipped;
   }
-  Outputs now = Evaluate(after);
+  Outputs now = EvaluateWith(after, last_.free_dim);
   if (!now.tensors) return Internal("the model ran before the pass, and does not after it: {}", now.reason);
   StatusOr<NumericCheck> check = CompareOutputs(OutputNames(before), *last_.tensors, *now.tensors, tolerance);
   if (check.ok()) {

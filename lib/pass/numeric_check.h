@@ -32,7 +32,8 @@ class NumericChecker {
  private:
   struct Outputs {
     std::optional<std::vector<ir::Tensor>> tensors;
-    std::string reason;  // why there are none
+    std::string reason;   // why there are none
+    int64_t free_dim = 0;  // what symbolic dims were bound to: the run after a pass must use the same
   };
   Outputs Evaluate(const ir::Model& model) const;
   Outputs EvaluateWith(const ir::Model& model, int64_t free_dim) const;
