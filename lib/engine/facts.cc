@@ -169,8 +169,13 @@ bool Facts::Infer(ir::NodeRef ref) {
     }
     return true;
   }
+  for (const ir::ValueRef input : node.inputs) {
+    // Buffers hold bytes: strings stay with the reference.
+    if (input && !evaluable && Find(input)->dtype == DType::kString) return false;
+  }
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (!node.outputs[i]) continue;
+    if (out[i].dtype == DType::kUndefined || (out[i].dtype == DType::kString && !evaluable)) return false;
     if (!ir::ElementCount(out[i].dims)) return false;
     out[i].evaluable = evaluable;
     facts_[node.outputs[i].index] = std::move(out[i]);

@@ -20,6 +20,8 @@ class Proof {
   bool Scales(ValueRef value) {
     const ValueFact *m = many_.Find(value), *o = one_.Find(value);
     if (m == nullptr || o == nullptr || o->dims.empty() || m->dims.size() != o->dims.size()) return false;
+    // Rows of packed or string elements do not begin at a byte of their own.
+    if (ir::BitsOf(o->dtype) < 8 || ir::IsPacked(o->dtype)) return false;
     if (m->dtype != o->dtype || m->dims[0] != o->dims[0] * rows_ || o->dims[0] < 1) return false;
     return std::equal(m->dims.begin() + 1, m->dims.end(), o->dims.begin() + 1);
   }
