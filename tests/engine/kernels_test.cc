@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "lib/engine/kernels/int8.h"
+#include "lib/engine/kernels/simd.h"
 #include "lib/engine/kernels/strided.h"
 #include "lib/engine/plan.h"
 #include "tests/engine/testing.h"
@@ -35,6 +36,39 @@ TEST(Quantize, RoundsTiesToEvenAndSaturates) {
   std::vector<uint8_t> q(17, 77);
   QuantizeFloats({1, 5, false}, nan.data(), q.data(), 17);
   for (const uint8_t byte : q) EXPECT_EQ(byte, q[0]);  // both paths say the same
+}
+
+// Every instruction set gives the same bits.
+TEST(Simd, LevelsAgree) {
+  Philox random(40);
+  const int64_t count = 333;
+  const std::vector<float> a = RandomFloats(random, count), b = RandomFloats(random, count), c = RandomFloats(random, count);
+  std::vector<uint8_t> bytes(static_cast<size_t>(count));
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.NextBelow(256));
+  std::vector<std::vector<float>> seen;
+  for (const int level : {0, 1, 2}) {
+    simd::LimitLevel(level);
+    std::vector<float> y(a.size()), all;
+    const auto keep = [&] { all.insert(all.end(), y.begin(), y.end()); };
+    simd::ScaleShift(a.data(), b.data(), c.data(), y.data(), count);  // a fused multiply-add would differ
+    keep();
+    simd::DivFloats(a.data(), b.data(), y.data(), count);
+    keep();
+    simd::ClipFloats(a.data(), y.data(), count, -0.5f, 0.7f);
+    keep();
+    simd::DequantizeU8(bytes.data(), y.data(), count, 0.0137f, 101);
+    keep();
+    std::vector<uint8_t> q(bytes.size());
+    simd::Quantize(a.data(), q.data(), count, 0.013f, -100, 155, 100);
+    all.insert(all.end(), q.begin(), q.end());
+    std::vector<double> sums(a.begin(), a.end());
+    simd::AccumulateDouble(b.data(), sums.data(), count);
+    all.insert(all.end(), sums.begin(), sums.end());
+    seen.push_back(all);
+  }
+  simd::LimitLevel(2);
+  EXPECT_EQ(seen[0], seen[1]);
+  EXPECT_EQ(seen[0], seen[2]);
 }
 
 // Exact sums at the extremes, where 16-bit products of pairs would saturate.

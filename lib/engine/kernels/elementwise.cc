@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "lib/engine/kernels/simd.h"
+
 namespace assize::engine {
 namespace {
 
@@ -46,11 +48,8 @@ void RunUnary(const UnaryOpSpec& op, const float* src, float* dst, int64_t count
   const float a = op.a, b = op.b;
   switch (op.kind) {
     // NaN passes through Relu and Clip, as comparisons with it are false.
-    case Unary::kRelu: return Map(src, dst, count, [](float x) { return x < 0.0f ? 0.0f : x; });
-    case Unary::kClip: return Map(src, dst, count, [a, b](float x) {
-      const float low = x < a ? a : x;
-      return low > b ? b : low;
-    });
+    case Unary::kRelu: return simd::ReluFloats(src, dst, count);
+    case Unary::kClip: return simd::ClipFloats(src, dst, count, a, b);
     case Unary::kLeakyRelu: return Map(src, dst, count, [a](float x) { return x < 0.0f ? a * x : x; });
     case Unary::kSigmoid: return Map(src, dst, count, [](float x) {
       const double v = x;
@@ -129,6 +128,14 @@ BinaryPlan PlanBinary(std::span<const int64_t> dims, std::span<const int64_t> a_
 }
 
 void RunBinary(Binary kind, const BinaryPlan& plan, const float* a, const float* b, float* y) {
+  // Both dense: one run.
+  if (plan.dims.size() == 1 && plan.dims[0].a == 1 && plan.dims[0].b == 1 && plan.dims[0].y == 1) {
+    const int64_t count = plan.dims[0].size;
+    if (kind == Binary::kAdd) return simd::AddFloats(a, b, y, count);
+    if (kind == Binary::kSub) return simd::SubFloats(a, b, y, count);
+    if (kind == Binary::kMul) return simd::MulFloats(a, b, y, count);
+    if (kind == Binary::kDiv) return simd::DivFloats(a, b, y, count);
+  }
   switch (kind) {
     case Binary::kAdd: return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p + q; });
     case Binary::kSub: return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p - q; });
@@ -148,7 +155,7 @@ void ScaleShiftChannelsLast(const float* src, const float* k, const float* d, fl
   for (int64_t row = 0; row < rows; ++row) {
     const float* x = src + row * channels;
     float* y = dst + row * channels;
-    for (int64_t c = 0; c < channels; ++c) y[c] = x[c] * k[c] + d[c];
+    simd::ScaleShift(x, k, d, y, channels);
   }
 }
 

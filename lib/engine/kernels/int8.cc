@@ -1,12 +1,10 @@
-// Integer kernels, portable form. Tests: tests/engine/kernels_test.cc.
+// Integer kernels over the loops of simd.h. Tests: tests/engine/kernels_test.cc.
 #include "lib/engine/kernels/int8.h"
 
 #include <algorithm>
 #include <cmath>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+#include "lib/engine/kernels/simd.h"
 
 namespace assize::engine {
 namespace {
@@ -16,44 +14,18 @@ constexpr int64_t kBlock = 256;  // floats that stay in the first-level cache be
 float Low(const QuantizeSpec& spec) { return static_cast<float>((spec.is_signed ? -128 : 0) - spec.zero_point); }
 float High(const QuantizeSpec& spec) { return static_cast<float>((spec.is_signed ? 127 : 255) - spec.zero_point); }
 
-uint8_t QuantizeOne(const QuantizeSpec& spec, float x) {
-  // Clamping to whole numbers first does not change what rounding gives, and keeps the conversion in range.
-  const float v = x / spec.scale;
-  const float low = Low(spec), high = High(spec);
-  const float inside = v > low ? (v < high ? v : high) : low;
-  return static_cast<uint8_t>(static_cast<int32_t>(std::lrint(inside)) + spec.zero_point);
-}
-
 }  // namespace
 
 void QuantizeFloats(const QuantizeSpec& spec, const float* src, uint8_t* dst, int64_t count) {
-  int64_t i = 0;
-#ifdef __SSE2__
-  const __m128 scale = _mm_set1_ps(spec.scale), low = _mm_set1_ps(Low(spec)), high = _mm_set1_ps(High(spec));
-  const __m128i zero = _mm_set1_epi32(spec.zero_point);
-  const auto four = [&](const float* at) {
-    const __m128 v = _mm_div_ps(_mm_loadu_ps(at), scale);
-    // max returns its second operand when one is NaN.
-    return _mm_add_epi32(_mm_cvtps_epi32(_mm_min_ps(_mm_max_ps(v, low), high)), zero);
-  };
-  for (; i + 16 <= count; i += 16) {
-    const __m128i a = _mm_packs_epi32(four(src + i), four(src + i + 4));
-    const __m128i b = _mm_packs_epi32(four(src + i + 8), four(src + i + 12));
-    const __m128i bytes = spec.is_signed ? _mm_packs_epi16(a, b) : _mm_packus_epi16(a, b);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + i), bytes);
-  }
-#endif
-  for (; i < count; ++i) dst[i] = QuantizeOne(spec, src[i]);
+  // Clamping to whole numbers first does not change what rounding gives, and keeps the conversion in range.
+  simd::Quantize(src, dst, count, spec.scale, Low(spec), High(spec), spec.zero_point);
 }
 
 void DequantizeFloats(const QuantizeSpec& spec, const uint8_t* src, float* dst, int64_t count) {
-  const int32_t zero = spec.zero_point;
   if (spec.is_signed) {
-    for (int64_t i = 0; i < count; ++i) {
-      dst[i] = static_cast<float>(static_cast<int8_t>(src[i]) - zero) * spec.scale;
-    }
+    simd::DequantizeS8(reinterpret_cast<const int8_t*>(src), dst, count, spec.scale, spec.zero_point);
   } else {
-    for (int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i] - zero) * spec.scale;
+    simd::DequantizeU8(src, dst, count, spec.scale, spec.zero_point);
   }
 }
 
@@ -80,16 +52,16 @@ void RunQuantBinary(const QuantBinarySpec& spec, const uint8_t* a, const uint8_t
     DequantizeFloats(spec.b, b + i, right, n);
     switch (spec.op) {
       case Binary::kSub:
-        for (int64_t j = 0; j < n; ++j) left[j] -= right[j];
+        simd::SubFloats(left, right, left, n);
         break;
       case Binary::kMul:
-        for (int64_t j = 0; j < n; ++j) left[j] *= right[j];
+        simd::MulFloats(left, right, left, n);
         break;
       case Binary::kDiv:
-        for (int64_t j = 0; j < n; ++j) left[j] /= right[j];
+        simd::DivFloats(left, right, left, n);
         break;
       default:
-        for (int64_t j = 0; j < n; ++j) left[j] += right[j];
+        simd::AddFloats(left, right, left, n);
     }
     if (spec.activation.kind != Unary::kCopy) RunUnary(spec.activation, left, left, n);
     QuantizeFloats(spec.y, left, y + i, n);
@@ -138,16 +110,16 @@ void RunInt8Conv(const Int8ConvPlan& p, const uint8_t* src, const uint8_t* resid
                   const uint8_t byte = pixel[g * ins + c];
                   const int32_t value = (p.x.is_signed ? static_cast<int8_t>(byte) : byte) - p.x.zero_point;
                   const int16_t* weight = p.weights.data() + ((g * positions + k) * ins + c) * outs;
-                  for (int64_t o = 0; o < outs; ++o) sum[o] += value * weight[o];
+                  simd::MultiplyAccumulate(value, weight, sum, outs);
                 }
               }
             }
           }
         }
-        for (size_t o = 0; o < sums.size(); ++o) values[o] = static_cast<float>(sums[o]) * p.scale[o] + p.shift[o];
+        simd::ScaleShiftInts(sums.data(), p.scale.data(), p.shift.data(), values.data(), p.outputs);
         if (p.has_residual) {
           DequantizeFloats(p.residual, residual + index * p.outputs, extra.data(), p.outputs);
-          for (size_t o = 0; o < sums.size(); ++o) values[o] += extra[o];
+          simd::AddFloats(values.data(), extra.data(), values.data(), p.outputs);
         }
         if (p.activation.kind != Unary::kCopy) RunUnary(p.activation, values.data(), values.data(), p.outputs);
         if (p.quantized) {

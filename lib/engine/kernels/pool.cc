@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "lib/engine/kernels/simd.h"
+
 namespace assize::engine {
 namespace {
 
@@ -43,13 +45,12 @@ void ForEachOutput(const PoolPlan& p, F body) {
 }
 
 template <typename T>
-void MaxPool(const PoolPlan& p, const T* src, T* dst, T lowest) {
+void MaxPool(const PoolPlan& p, const T* src, T* dst, T lowest, void (*max_into)(const T*, T*, int64_t)) {
   ForEachOutput(p, [&](int64_t index, const std::array<int64_t, 3>& o) {
     T* y = dst + index * p.channels;
     std::fill(y, y + p.channels, lowest);
     VisitWindow(p, o, [&](int64_t at) {
-      const T* x = src + at * p.channels;
-      for (int64_t c = 0; c < p.channels; ++c) y[c] = x[c] > y[c] ? x[c] : y[c];
+      max_into(src + at * p.channels, y, p.channels);
     });
   });
 }
@@ -57,18 +58,17 @@ void MaxPool(const PoolPlan& p, const T* src, T* dst, T lowest) {
 }  // namespace
 
 void MaxPoolFloat(const PoolPlan& plan, const float* src, float* dst) {
-  MaxPool<float>(plan, src, dst, -std::numeric_limits<float>::infinity());
+  MaxPool<float>(plan, src, dst, -std::numeric_limits<float>::infinity(), simd::MaxInto);
 }
-void MaxPoolU8(const PoolPlan& plan, const uint8_t* src, uint8_t* dst) { MaxPool<uint8_t>(plan, src, dst, 0); }
-void MaxPoolS8(const PoolPlan& plan, const int8_t* src, int8_t* dst) { MaxPool<int8_t>(plan, src, dst, -128); }
+void MaxPoolU8(const PoolPlan& plan, const uint8_t* src, uint8_t* dst) { MaxPool<uint8_t>(plan, src, dst, 0, simd::MaxIntoU8); }
+void MaxPoolS8(const PoolPlan& plan, const int8_t* src, int8_t* dst) { MaxPool<int8_t>(plan, src, dst, -128, simd::MaxIntoS8); }
 
 void AveragePoolFloat(const PoolPlan& p, const float* src, float* dst) {
   std::vector<double> sums(static_cast<size_t>(p.channels));
   ForEachOutput(p, [&](int64_t index, const std::array<int64_t, 3>& o) {
     std::fill(sums.begin(), sums.end(), 0.0);
     const int64_t divisor = VisitWindow(p, o, [&](int64_t at) {
-      const float* x = src + at * p.channels;
-      for (int64_t c = 0; c < p.channels; ++c) sums[static_cast<size_t>(c)] += x[c];
+      simd::AccumulateDouble(src + at * p.channels, sums.data(), p.channels);
     });
     float* y = dst + index * p.channels;
     for (int64_t c = 0; c < p.channels; ++c) {
@@ -85,9 +85,9 @@ void SumPoolInt8(const PoolPlan& p, const uint8_t* src, bool is_signed, int32_t 
     divisors[index] = static_cast<int32_t>(VisitWindow(p, o, [&](int64_t at) {
       const uint8_t* x = src + at * p.channels;
       if (is_signed) {
-        for (int64_t c = 0; c < p.channels; ++c) y[c] += static_cast<int8_t>(x[c]) - zero_point;
+        simd::AccumulateS8(reinterpret_cast<const int8_t*>(x), y, p.channels, zero_point);
       } else {
-        for (int64_t c = 0; c < p.channels; ++c) y[c] += x[c] - zero_point;
+        simd::AccumulateU8(x, y, p.channels, zero_point);
       }
     }));
   });
