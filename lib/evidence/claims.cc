@@ -53,7 +53,9 @@ Status ReadSet(const Json& predicate, const std::string& where, std::string& dig
   const std::string place = where + "/evaluationSet";
   AZ_RETURN_IF_ERROR(ExactMembers(*set, {"digest", "from", "rows", "description"}, {}, place));
   AZ_ASSIGN_OR_RETURN(digest, Sha256Member(*set, "digest", place));
+  AZ_RETURN_IF_ERROR(JsonString(*set, "from", place).status());
   AZ_ASSIGN_OR_RETURN(rows, JsonInt(*set, "rows", place));
+  AZ_RETURN_IF_ERROR(JsonObject(*set, "description", place).status());
   return OkStatus();
 }
 
@@ -74,6 +76,22 @@ Status ReadJournalRef(const Json& object, const std::string& where, int64_t& seq
   AZ_RETURN_IF_ERROR(ExactMembers(*ref, {"sequence", "entry"}, {}, place));
   AZ_ASSIGN_OR_RETURN(sequence, JsonInt(*ref, "sequence", place));
   AZ_ASSIGN_OR_RETURN(entry, Sha256Member(*ref, "entry", place));
+  return OkStatus();
+}
+
+Status ReadSplits(const Json& object, const std::string& where) {
+  AZ_ASSIGN_OR_RETURN(const Json* splits, JsonArray(object, "splits", where));
+  for (size_t i = 0; i < splits->size(); ++i) {
+    const std::string place = fmt::format("{}/splits/{}", where, i);
+    const Json& split = (*splits)[i];
+    AZ_RETURN_IF_ERROR(
+        ExactMembers(split, {"name", "from", "rows", "digest", "record"}, {}, place));
+    AZ_RETURN_IF_ERROR(JsonString(split, "name", place).status());
+    AZ_RETURN_IF_ERROR(JsonString(split, "from", place).status());
+    AZ_RETURN_IF_ERROR(JsonInt(split, "rows", place).status());
+    AZ_RETURN_IF_ERROR(Sha256Member(split, "digest", place).status());
+    AZ_RETURN_IF_ERROR(JsonObject(split, "record", place).status());
+  }
   return OkStatus();
 }
 
@@ -106,8 +124,8 @@ StatusOr<CriteriaClaim> ReadCriteria(const trust::Statement& statement, const st
   const Json& predicate = statement.predicate;
   const std::string place = where + ": /predicate";
   AZ_RETURN_IF_ERROR(ExactMembers(predicate,
-                                  {"release", "classification", "change", "criteria",
-                                   "sourceModel", "evaluationSet", "order", "signedAt"},
+                                  {"release", "classification", "change", "criteria", "sourceModel",
+                                   "evaluationSet", "order", "signedAt"},
                                   {}, place));
   CriteriaClaim claim;
   AZ_RETURN_IF_ERROR(ReadIdentity(predicate, place, claim.name, claim.version));
@@ -129,10 +147,9 @@ StatusOr<CriteriaClaim> ReadCriteria(const trust::Statement& statement, const st
   AZ_RETURN_IF_ERROR(ReadSet(predicate, place, claim.evaluation_set, claim.evaluation_rows));
   AZ_RETURN_IF_ERROR(ReadOrder(predicate, place).status());
   AZ_ASSIGN_OR_RETURN(claim.signed_at, TimeMember(predicate, "signedAt", place));
-  AZ_RETURN_IF_ERROR(ExpectSubjects(statement,
-                                    {{"source-model", claim.source.sha256},
-                                     {"evaluation-set", claim.evaluation_set}},
-                                    where));
+  AZ_RETURN_IF_ERROR(ExpectSubjects(
+      statement, {{"source-model", claim.source.sha256}, {"evaluation-set", claim.evaluation_set}},
+      where));
   return claim;
 }
 
@@ -160,7 +177,12 @@ StatusOr<ProvenanceClaim> ReadProvenance(const trust::Statement& statement,
       *external, {"release", "recipe", "pipeline", "classification", "change"}, {}, external_at));
   AZ_RETURN_IF_ERROR(ReadIdentity(*external, external_at, claim.name, claim.version));
   AZ_ASSIGN_OR_RETURN(const Json* recipe, JsonObject(*external, "recipe", external_at));
+  AZ_RETURN_IF_ERROR(ExactMembers(*recipe, {"sha256"}, {}, external_at + "/recipe"));
   AZ_ASSIGN_OR_RETURN(claim.recipe_sha256, Sha256Member(*recipe, "sha256", external_at));
+  AZ_RETURN_IF_ERROR(JsonString(*external, "pipeline", external_at).status());
+  AZ_RETURN_IF_ERROR(JsonString(*external, "classification", external_at).status());
+  ChangeFacts change;
+  AZ_RETURN_IF_ERROR(ReadChange(*external, external_at, change));
 
   AZ_ASSIGN_OR_RETURN(const Json* internal, JsonObject(*build, "internalParameters", at));
   const std::string internal_at = at + "/internalParameters";
@@ -168,6 +190,9 @@ StatusOr<ProvenanceClaim> ReadProvenance(const trust::Statement& statement,
       *internal, {"passes", "splits", "evaluationSet", "instructionSet", "measurements"}, {},
       internal_at));
   AZ_ASSIGN_OR_RETURN(claim.evaluation_set, Sha256Member(*internal, "evaluationSet", internal_at));
+  AZ_RETURN_IF_ERROR(ReadSplits(*internal, internal_at));
+  AZ_RETURN_IF_ERROR(JsonString(*internal, "instructionSet", internal_at).status());
+  AZ_RETURN_IF_ERROR(JsonObject(*internal, "measurements", internal_at).status());
   AZ_ASSIGN_OR_RETURN(const Json* passes, JsonArray(*internal, "passes", internal_at));
   claim.passes = *passes;
   for (size_t i = 0; i < passes->size(); ++i) {
@@ -202,6 +227,9 @@ StatusOr<ProvenanceClaim> ReadProvenance(const trust::Statement& statement,
 
   AZ_ASSIGN_OR_RETURN(const Json* run, JsonObject(statement.predicate, "runDetails", place));
   AZ_RETURN_IF_ERROR(ExactMembers(*run, {"builder", "metadata"}, {}, place + "/runDetails"));
+  AZ_ASSIGN_OR_RETURN(const Json* builder, JsonObject(*run, "builder", place + "/runDetails"));
+  AZ_RETURN_IF_ERROR(ExactMembers(*builder, {"id", "version", "builderDependencies"}, {},
+                                  place + "/runDetails/builder"));
   AZ_ASSIGN_OR_RETURN(const Json* metadata, JsonObject(*run, "metadata", place + "/runDetails"));
   const std::string run_at = place + "/runDetails/metadata";
   AZ_RETURN_IF_ERROR(
@@ -217,16 +245,17 @@ StatusOr<EvaluationClaim> ReadEvaluation(const trust::Statement& statement,
   AZ_RETURN_IF_ERROR(trust::ExpectPredicateType(statement, kEvaluationType, where));
   const Json& predicate = statement.predicate;
   const std::string place = where + ": /predicate";
-  AZ_RETURN_IF_ERROR(
-      ExactMembers(predicate,
-                   {"release", "criteria", "sourceModel", "evaluationSet", "splits", "journal",
-                    "order", "instructionSet", "report", "evaluatedAt"},
-                   {}, place));
+  AZ_RETURN_IF_ERROR(ExactMembers(predicate,
+                                  {"release", "criteria", "sourceModel", "evaluationSet", "splits",
+                                   "journal", "order", "instructionSet", "report", "evaluatedAt"},
+                                  {}, place));
   EvaluationClaim claim;
   AZ_RETURN_IF_ERROR(ReadIdentity(predicate, place, claim.name, claim.version));
   AZ_ASSIGN_OR_RETURN(const Json* criteria, JsonObject(predicate, "criteria", place));
   AZ_RETURN_IF_ERROR(ExactMembers(*criteria, {"file", "sha256"}, {}, place + "/criteria"));
-  AZ_ASSIGN_OR_RETURN(claim.criteria_sha256, Sha256Member(*criteria, "sha256", place + "/criteria"));
+  AZ_RETURN_IF_ERROR(JsonString(*criteria, "file", place + "/criteria").status());
+  AZ_ASSIGN_OR_RETURN(claim.criteria_sha256,
+                      Sha256Member(*criteria, "sha256", place + "/criteria"));
   FileFact source;
   std::vector<FileFact> external;
   AZ_RETURN_IF_ERROR(ReadSource(predicate, place, source, external));
@@ -236,6 +265,8 @@ StatusOr<EvaluationClaim> ReadEvaluation(const trust::Statement& statement,
   AZ_RETURN_IF_ERROR(
       ReadJournalRef(predicate, place, claim.journal_sequence, claim.journal_entry_sha256));
   AZ_ASSIGN_OR_RETURN(claim.order, ReadOrder(predicate, place));
+  AZ_RETURN_IF_ERROR(ReadSplits(predicate, place));
+  AZ_RETURN_IF_ERROR(JsonString(predicate, "instructionSet", place).status());
   AZ_ASSIGN_OR_RETURN(const Json* report, JsonObject(predicate, "report", place));
   AZ_ASSIGN_OR_RETURN(claim.report, eval::Report::FromJson(*report, place + "/report"));
   if (claim.report.n != rows) {
@@ -250,9 +281,9 @@ StatusOr<ApprovalClaim> ReadApproval(const trust::Statement& statement, const st
   AZ_RETURN_IF_ERROR(trust::ExpectPredicateType(statement, kApprovalType, where));
   const Json& predicate = statement.predicate;
   const std::string place = where + ": /predicate";
-  AZ_RETURN_IF_ERROR(
-      ExactMembers(predicate, {"release", "role", "decision", "reason", "ticket", "approvedAt"},
-                   {"expiresAt"}, place));
+  AZ_RETURN_IF_ERROR(ExactMembers(predicate,
+                                  {"release", "role", "decision", "reason", "ticket", "approvedAt"},
+                                  {"expiresAt"}, place));
   ApprovalClaim claim;
   AZ_RETURN_IF_ERROR(ReadIdentity(predicate, place, claim.name, claim.version));
   AZ_ASSIGN_OR_RETURN(claim.approval.role, JsonString(predicate, "role", place));
@@ -297,6 +328,7 @@ StatusOr<VerdictFacts> ReadVerdict(const trust::Statement& statement, const std:
                    {}, place));
   VerdictFacts facts;
   AZ_ASSIGN_OR_RETURN(const Json* verifier, JsonObject(predicate, "verifier", place));
+  AZ_RETURN_IF_ERROR(ExactMembers(*verifier, {"id", "version"}, {}, place + "/verifier"));
   AZ_ASSIGN_OR_RETURN(facts.verifier, JsonString(*verifier, "id", place + "/verifier"));
   AZ_ASSIGN_OR_RETURN(facts.verified_at, TimeMember(predicate, "timeVerified", place));
   AZ_ASSIGN_OR_RETURN(const Json* policy, JsonObject(predicate, "policy", place));
@@ -379,7 +411,8 @@ StatusOr<JournalFacts> ReadJournalEntry(const trust::Statement& statement,
   }
   facts.about = statement.subjects[0].Sha256();
   if (predicate.contains("evaluationSet") != (facts.event == "criteria")) {
-    return InvalidArgument("{}: evaluationSet belongs to the event criteria, and only there", place);
+    return InvalidArgument("{}: evaluationSet belongs to the event criteria, and only there",
+                           place);
   }
   if (facts.event == "criteria") {
     AZ_ASSIGN_OR_RETURN(facts.evaluation_set, Sha256Member(predicate, "evaluationSet", place));

@@ -52,8 +52,8 @@ constexpr std::array<Objective, 10> kIso27001 = {{
     {"A.5.33", "record-signed",
      "Every file of the record is listed by digest in a signed verdict, and the journal line that "
      "announced the build is chained to its predecessors.",
-     "Retention, storage and access to the record; a copy kept by a second party.",
-     kJournalFile, Always},
+     "Retention, storage and access to the record; a copy kept by a second party.", kJournalFile,
+     Always},
     {"A.8.9", "configuration-recorded",
      "The effective recipe, every default written out, is part of the record and cited by digest.",
      "Configuration of the machines that build or run the model.", kRecipeFile, RecipeRecorded},
@@ -70,15 +70,15 @@ constexpr std::array<Objective, 10> kIso27001 = {{
      "Every acceptance criterion passed with its one-sided confidence bound.",
      "Whether the criteria suit the use; tests in the environment where the model will run.",
      kEvaluationFile, CriteriaMet},
-    {"A.8.32", "change-linked",
-     "The release names a change ticket, a requester and a reason.",
+    {"A.8.32", "change-linked", "The release names a change ticket, a requester and a reason.",
      "Assessment, approval by someone other than the requester, and review of the change.",
      kCriteriaFile, ChangeLinked},
     {"A.8.32", "change-traceable",
      "Each transformation of the model is recorded with the digests before and after it.",
      "Planning and communication of the change, and the way back.", kProvenanceFile, Always},
     {"A.8.33", "test-data-identified",
-     "The evaluation set is identified by digest and its classification is stated; the record holds "
+     "The evaluation set is identified by digest and its classification is stated; the record "
+     "holds "
      "no rows of it.",
      "Authorisation to use the data, its protection while in use, and its removal.",
      kEvaluationFile, Classified},

@@ -12,16 +12,16 @@
 namespace assize::evidence {
 
 struct Objective {
-  const char* control;    // "A.8.29", an OSCAL token
-  const char* name;       // "criteria-met"; the target id is assize.<control>.<name>
-  const char* title;      // what is shown
+  const char* control;  // "A.8.29", an OSCAL token
+  const char* name;     // "criteria-met"; the target id is assize.<control>.<name>
+  const char* title;    // what is shown
   const char* leaves_open;
-  const char* evidence;   // the file that shows it
+  const char* evidence;  // the file that shows it
   bool (*met)(const BuildFacts&, const ReleaseFacts&);
 };
 
 struct Catalog {
-  const char* name;       // "iso27001-2022"
+  const char* name;  // "iso27001-2022"
   const char* title;
   std::span<const Objective> objectives;
 };

@@ -54,10 +54,11 @@ struct DataFacts {
 
 // Rows used for one purpose.
 struct SplitFacts {
-  std::string name;     // "calibration", "evaluation"
-  std::string from;     // data set
+  std::string name;  // "calibration", "evaluation"
+  std::string from;  // data set
   int64_t rows = 0;
-  std::string digest;   // hex: files, rows, preprocessing and labels (data::Dataset::SelectionDigest)
+  std::string
+      digest;  // hex: files, rows, preprocessing and labels (data::Dataset::SelectionDigest)
   Json record = Json::object();       // data::SplitRecord::ToJson()
   Json description = Json::object();  // data::Dataset::Describe(rows); file names are taken out
 };
@@ -75,16 +76,16 @@ struct ChangeFacts {
 
 // What is fixed before the run.
 struct PlanFacts {
-  std::string name;     // release
-  std::string version;  // semantic
+  std::string name;            // release
+  std::string version;         // semantic
   std::string classification;  // "public", "deidentified", "phi"
   ChangeFacts change;
   std::vector<eval::Criterion> criteria;
   ModelFacts source;
   std::vector<DataFacts> data;
-  SplitFacts evaluation;          // what the criteria are judged on
-  std::string recipe_yaml;        // effective, every default written out; see privacy.h
-  std::string pipeline;           // text form
+  SplitFacts evaluation;              // what the criteria are judged on
+  std::string recipe_yaml;            // effective, every default written out; see privacy.h
+  std::string pipeline;               // text form
   std::vector<std::string> catalogs;  // "iso27001-2022"
 };
 
@@ -95,13 +96,14 @@ struct BuildFacts {
   std::vector<SplitFacts> splits;  // all, the evaluation split included
   std::vector<pass::PassRecord> records;
   eval::Report report;
-  std::vector<ToolFact> tools;         // [0] is assize itself
-  std::string instruction_set;         // "avx2"
-  std::vector<std::string> limits;     // sentences for the report's "what this does not show"
-  int64_t started_at = 0;    // Unix seconds
+  std::vector<ToolFact> tools;      // [0] is assize itself
+  std::string instruction_set;      // "avx2"
+  std::vector<std::string> limits;  // sentences for the report's "what this does not show"
+  int64_t started_at = 0;           // Unix seconds
   int64_t evaluated_at = 0;
   int64_t finished_at = 0;
-  Json measurements = Json::object();  // what differs from run to run: durations, peak memory, threads
+  Json measurements =
+      Json::object();  // what differs from run to run: durations, peak memory, threads
 };
 
 // How a key stands in a release.
@@ -121,10 +123,10 @@ struct ReleaseFacts {
   std::string model_file;       // name of the ONNX file below the folder
   std::string criteria_bundle_sha256;
   int64_t criteria_signed_at = 0;
-  int64_t journal_sequence = 0;         // of the entry that seals the criteria
-  std::string journal_entry_sha256;     // its digest
-  std::string invocation;               // digest of the journal's `started` entry
-  std::vector<SignerFact> signers;      // criteria, builder, evaluator, releaser
+  int64_t journal_sequence = 0;      // of the entry that seals the criteria
+  std::string journal_entry_sha256;  // its digest
+  std::string invocation;            // digest of the journal's `started` entry
+  std::vector<SignerFact> signers;   // criteria, builder, evaluator, releaser
 };
 
 }  // namespace assize::evidence

@@ -103,13 +103,12 @@ std::string BoundsSvg(const eval::Judged& judged) {
   svg += fmt::format(
       "<rect class=\"zone\" x=\"{:.1f}\" y=\"5\" width=\"{:.1f}\" height=\"20\" rx=\"3\"/>",
       upward ? edge : 0.0, upward ? width - edge : edge);
-  svg += fmt::format(
-      "<line class=\"whisker {}\" x1=\"{:.1f}\" y1=\"15\" x2=\"{:.1f}\" y2=\"15\"/>", outcome,
-      x(verdict.lower), x(verdict.upper));
+  svg += fmt::format("<line class=\"whisker {}\" x1=\"{:.1f}\" y1=\"15\" x2=\"{:.1f}\" y2=\"15\"/>",
+                     outcome, x(verdict.lower), x(verdict.upper));
   for (double bound : {verdict.lower, verdict.upper}) {
-    svg += fmt::format(
-        "<line class=\"whisker {}\" x1=\"{:.1f}\" y1=\"10\" x2=\"{:.1f}\" y2=\"20\"/>", outcome,
-        x(bound), x(bound));
+    svg +=
+        fmt::format("<line class=\"whisker {}\" x1=\"{:.1f}\" y1=\"10\" x2=\"{:.1f}\" y2=\"20\"/>",
+                    outcome, x(bound), x(bound));
   }
   svg += fmt::format("<circle class=\"dot {}\" cx=\"{:.1f}\" cy=\"15\" r=\"4\"/>", outcome,
                      x(verdict.estimate));
@@ -158,14 +157,16 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.42rem .7rem .42rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 thead th{font-size:.8rem;color:var(--soft);font-weight:600;border-bottom-width:2px}
 tbody tr:last-child th,tbody tr:last-child td{border-bottom:0}
-tbody th{font-weight:500}
+tbody th{font-weight:500;min-width:8rem}
+td.mono{min-width:15rem}
 .num{text-align:right;white-space:nowrap}
+.change{text-align:right;max-width:12rem}
 .criterion{padding:.8rem 0;border-bottom:1px solid var(--line)}
 .criterion:last-of-type{border-bottom:0}
 .row{display:flex;gap:.6rem;justify-content:space-between;align-items:baseline;flex-wrap:wrap}
 .row b{overflow-wrap:anywhere}
 svg{display:block}
-.bounds{width:100%;max-width:36rem;height:auto;margin:.35rem 0}
+.bounds{width:100%;max-width:46rem;height:auto;margin:.35rem 0}
 .pair{width:7.5rem;height:1rem}
 .track{fill:var(--track)}
 .zone{fill:var(--zone)}

@@ -9,10 +9,10 @@
 
 namespace assize::evidence {
 
-std::string HumanBytes(int64_t bytes);       // "1.25 MB" (decimal units)
-std::string HumanCount(int64_t count);       // "1,234,567"
-std::string HumanRate(double value);         // "98.31 %"
-std::string HumanNumber(double value);       // "0.9640", "1.3e-05"
+std::string HumanBytes(int64_t bytes);  // "1.25 MB" (decimal units)
+std::string HumanCount(int64_t count);  // "1,234,567"
+std::string HumanRate(double value);    // "98.31 %"
+std::string HumanNumber(double value);  // "0.9640", "1.3e-05"
 // The value in the unit of the criterion's metric.
 std::string HumanValue(const eval::Criterion& criterion, double value);
 

@@ -28,8 +28,10 @@ Json Metrics(const eval::Report& report) {
   Json metrics = Json::array();
   const std::string all = fmt::format("all {} samples of the evaluation set", report.n);
   if (report.top1) metrics.push_back(RateMetric("top1", *report.top1, all));
-  if (report.source_top1) metrics.push_back(RateMetric("source model: top1", *report.source_top1, all));
-  if (report.flips) metrics.push_back(RateMetric("flip_rate against the source model", *report.flips, all));
+  if (report.source_top1)
+    metrics.push_back(RateMetric("source model: top1", *report.source_top1, all));
+  if (report.flips)
+    metrics.push_back(RateMetric("flip_rate against the source model", *report.flips, all));
   if (report.auc) metrics.push_back(Metric("auc", *report.auc, all));
   if (report.source_auc) metrics.push_back(Metric("source model: auc", *report.source_auc, all));
   if (report.rmse) metrics.push_back(Metric("rmse", *report.rmse, all));
@@ -41,9 +43,9 @@ Json Metrics(const eval::Report& report) {
     if (slice.source) metrics.push_back(RateMetric("source model: recall", *slice.source, where));
   }
   for (const eval::Judged& judged : report.criteria) {
-    Json metric = Metric("criterion " + judged.criterion.id, judged.verdict.estimate,
-                         fmt::format("{}; {} samples", eval::OutcomeName(judged.verdict.outcome),
-                                     judged.verdict.n));
+    Json metric = Metric(
+        "criterion " + judged.criterion.id, judged.verdict.estimate,
+        fmt::format("{}; {} samples", eval::OutcomeName(judged.verdict.outcome), judged.verdict.n));
     metric["confidenceInterval"] = Json{{"lowerBound", Number(judged.verdict.lower)},
                                         {"upperBound", Number(judged.verdict.upper)}};
     metrics.push_back(std::move(metric));
@@ -112,13 +114,13 @@ Json MlBom(const BuildFacts& build, const ReleaseFacts& release) {
         {"name", fmt::format("{} split of {}", split.name, split.from)},
         {"hashes", Hashes(split.digest)},
         {"data",
-         Json::array({Json{{"type", "dataset"},
-                           {"name", split.from},
-                           {"classification", plan.classification},
-                           {"description",
-                            fmt::format("{} rows; the hash is over files, rows, preprocessing and "
-                                        "labels",
-                                        split.rows)}}})}};
+         Json::array({Json{
+             {"type", "dataset"},
+             {"name", split.from},
+             {"classification", plan.classification},
+             {"description", fmt::format("{} rows; the hash is over files, rows, preprocessing and "
+                                         "labels",
+                                         split.rows)}}})}};
     components.push_back(std::move(component));
     datasets.push_back({{"ref", ref}});
     depends.push_back(ref);
@@ -136,14 +138,14 @@ Json MlBom(const BuildFacts& build, const ReleaseFacts& release) {
 
   Json limitations = Json::array();
   for (const std::string& limit : build.limits) limitations.push_back(limit);
-  limitations.push_back("The metrics hold for the evaluation set that the hash names, and for no other population.");
+  limitations.push_back(
+      "The metrics hold for the evaluation set that the hash names, and for no other population.");
   std::string approach = fmt::format("made from {} by {}", plan.source.file.name,
                                      plan.pipeline.empty() ? "no pass" : plan.pipeline);
   Json card{{"bom-ref", "model-card"},
-            {"modelParameters",
-             Json{{"datasets", std::move(datasets)},
-                  {"inputs", Tensors(build.result.inputs)},
-                  {"outputs", Tensors(build.result.outputs)}}},
+            {"modelParameters", Json{{"datasets", std::move(datasets)},
+                                     {"inputs", Tensors(build.result.inputs)},
+                                     {"outputs", Tensors(build.result.outputs)}}},
             {"quantitativeAnalysis", Json{{"performanceMetrics", Metrics(build.report)}}},
             {"considerations", Json{{"technicalLimitations", std::move(limitations)}}}};
   Json model{{"type", "machine-learning-model"},
@@ -159,18 +161,17 @@ Json MlBom(const BuildFacts& build, const ReleaseFacts& release) {
       {{"name", "assize:listingDigest"}, {"value", release.listing_sha256}});
   model["properties"].push_back({{"name", "assize:rootDigest"}, {"value", release.root_sha256}});
 
-  return Json{{"$schema", "http://cyclonedx.org/schema/bom-1.6.schema.json"},
-              {"bomFormat", "CycloneDX"},
-              {"specVersion", "1.6"},
-              {"serialNumber",
-               "urn:uuid:" + UuidV5("https://assize.dev/mlbom/" + release.listing_sha256)},
-              {"version", 1},
-              {"metadata", Json{{"timestamp", Rfc3339(build.finished_at)},
-                                {"tools", Json{{"components", std::move(tools)}}},
-                                {"component", std::move(model)}}},
-              {"components", std::move(components)},
-              {"dependencies",
-               Json::array({Json{{"ref", "model"}, {"dependsOn", std::move(depends)}}})}};
+  return Json{
+      {"$schema", "http://cyclonedx.org/schema/bom-1.6.schema.json"},
+      {"bomFormat", "CycloneDX"},
+      {"specVersion", "1.6"},
+      {"serialNumber", "urn:uuid:" + UuidV5("https://assize.dev/mlbom/" + release.listing_sha256)},
+      {"version", 1},
+      {"metadata", Json{{"timestamp", Rfc3339(build.finished_at)},
+                        {"tools", Json{{"components", std::move(tools)}}},
+                        {"component", std::move(model)}}},
+      {"components", std::move(components)},
+      {"dependencies", Json::array({Json{{"ref", "model"}, {"dependsOn", std::move(depends)}}})}};
 }
 
 }  // namespace assize::evidence

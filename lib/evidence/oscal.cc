@@ -55,8 +55,8 @@ StatusOr<Json> Oscal(const BuildFacts& build, const ReleaseFacts& release) {
         link["hashes"] = Json::array(
             {Json{{"algorithm", "SHA-256"}, {"value", release.criteria_bundle_sha256}}});
       } else if (file == kRecipeFile) {
-        link["hashes"] = Json::array(
-            {Json{{"algorithm", "SHA-256"}, {"value", Hex(Sha256(plan.recipe_yaml))}}});
+        link["hashes"] =
+            Json::array({Json{{"algorithm", "SHA-256"}, {"value", Hex(Sha256(plan.recipe_yaml))}}});
       }
       resources.push_back({{"uuid", uuid.Of("resource/" + file)},
                            {"title", file},
@@ -83,8 +83,8 @@ StatusOr<Json> Oscal(const BuildFacts& build, const ReleaseFacts& release) {
            {"methods", Json::array({"TEST"})},
            {"types", Json::array({"control-objective"})},
            {"origins",
-            Json::array({Json{{"actors", Json::array({Json{{"type", "tool"},
-                                                           {"actor-uuid", tool}}})}}})},
+            Json::array(
+                {Json{{"actors", Json::array({Json{{"type", "tool"}, {"actor-uuid", tool}}})}}})},
            {"subjects", Json::array({Json{{"subject-uuid", model}, {"type", "component"}}})},
            {"relevant-evidence", Json::array({Json{{"href", cite(objective.evidence)},
                                                    {"description", objective.evidence}}})},
@@ -94,17 +94,16 @@ StatusOr<Json> Oscal(const BuildFacts& build, const ReleaseFacts& release) {
            {"title", fmt::format("{}: {}", objective.control, objective.name)},
            {"description", objective.title},
            {"props", Json::array({Prop("coverage", "partial"), Prop("catalog", catalog->name)})},
-           {"target",
-            Json{{"type", "objective-id"},
-                 {"target-id", target},
-                 {"status", Json{{"state", met ? "satisfied" : "not-satisfied"},
-                                 {"reason", met ? "pass" : "fail"}}}}},
+           {"target", Json{{"type", "objective-id"},
+                           {"target-id", target},
+                           {"status", Json{{"state", met ? "satisfied" : "not-satisfied"},
+                                           {"reason", met ? "pass" : "fail"}}}}},
            {"related-observations",
             Json::array({Json{{"observation-uuid", uuid.Of("observation/" + target)}}})},
            {"remarks", fmt::format("Says nothing about: {}", objective.leaves_open)}});
     }
-    selections.push_back({{"description", catalog->title},
-                          {"include-controls", std::move(controls)}});
+    selections.push_back(
+        {{"description", catalog->title}, {"include-controls", std::move(controls)}});
   }
 
   Json result{
@@ -117,32 +116,31 @@ StatusOr<Json> Oscal(const BuildFacts& build, const ReleaseFacts& release) {
       {"end", Rfc3339(build.finished_at)},
       {"local-definitions",
        Json{{"components",
-             Json::array({Json{{"uuid", tool},
-                               {"type", "software"},
-                               {"title", "assize"},
-                               {"description", "The compiler that made and measured the model."},
-                               {"status", Json{{"state", "operational"}}}},
-                          Json{{"uuid", model},
-                               {"type", "software"},
-                               {"title", fmt::format("{} {}", plan.name, plan.version)},
-                               {"description",
-                                fmt::format("The model; SHA-256 of its file listing: {}",
-                                            release.listing_sha256)},
-                               {"status", Json{{"state", "under-development"}}}}})}}},
+             Json::array(
+                 {Json{{"uuid", tool},
+                       {"type", "software"},
+                       {"title", "assize"},
+                       {"description", "The compiler that made and measured the model."},
+                       {"status", Json{{"state", "operational"}}}},
+                  Json{{"uuid", model},
+                       {"type", "software"},
+                       {"title", fmt::format("{} {}", plan.name, plan.version)},
+                       {"description", fmt::format("The model; SHA-256 of its file listing: {}",
+                                                   release.listing_sha256)},
+                       {"status", Json{{"state", "under-development"}}}}})}}},
       {"reviewed-controls", Json{{"control-selections", std::move(selections)}}},
       {"observations", std::move(observations)},
       {"findings", std::move(findings)}};
-  return Json{
-      {"assessment-results",
-       Json{{"uuid", uuid.Of("assessment-results")},
-            {"metadata",
-             Json{{"title", fmt::format("Assessment results for {} {}", plan.name, plan.version)},
-                  {"last-modified", Rfc3339(build.finished_at)},
-                  {"version", plan.version},
-                  {"oscal-version", "1.2.1"}}},
-            {"import-ap", Json{{"href", plan_resource}}},
-            {"results", Json::array({std::move(result)})},
-            {"back-matter", Json{{"resources", std::move(resources)}}}}}};
+  return Json{{"assessment-results",
+               Json{{"uuid", uuid.Of("assessment-results")},
+                    {"metadata", Json{{"title", fmt::format("Assessment results for {} {}",
+                                                            plan.name, plan.version)},
+                                      {"last-modified", Rfc3339(build.finished_at)},
+                                      {"version", plan.version},
+                                      {"oscal-version", "1.2.1"}}},
+                    {"import-ap", Json{{"href", plan_resource}}},
+                    {"results", Json::array({std::move(result)})},
+                    {"back-matter", Json{{"resources", std::move(resources)}}}}}};
 }
 
 Status CheckControls(const Json& oscal, const std::string& where) {

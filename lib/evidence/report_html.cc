@@ -16,7 +16,7 @@ namespace {
 std::string E(std::string_view text) { return EscapeHtml(text); }
 
 const char* OutcomeClass(eval::Outcome outcome) {
-  return outcome == eval::Outcome::kPassed ? "ok"
+  return outcome == eval::Outcome::kPassed   ? "ok"
          : outcome == eval::Outcome::kFailed ? "bad"
                                              : "open";
 }
@@ -30,15 +30,22 @@ std::string Row(const std::string& what, const std::string& before, const std::s
                 const std::string& change, const std::string& picture = "") {
   return fmt::format(
       "<tr><th scope=\"row\">{}</th><td class=\"num\">{}</td><td class=\"num\">{}</td>"
-      "<td class=\"num\">{}</td><td>{}</td></tr>\n",
+      "<td class=\"change\">{}</td><td>{}</td></tr>\n",
       E(what), E(before), E(after), E(change), picture);
+}
+
+// "+1.25 points", "−3.0 %"; "same" when nothing is left after rounding.
+std::string Signed(double value, int digits, const char* unit) {
+  const std::string text = fmt::format("{:.{}f}", std::abs(value), digits);
+  if (text.find_first_not_of("0.") == std::string::npos) return "same";
+  return fmt::format("{}{}{}", value > 0 ? "+" : "−", text, unit);
 }
 
 // "−74.2 %" of the value before.
 std::string Change(double before, double after) {
-  if (before == 0) return after == 0 ? "0 %" : "";
+  if (before == 0) return after == 0 ? "same" : "";
   const double change = (after - before) / before * 100;
-  return fmt::format("{}{:.1f} %", change > 0 ? "+" : change < 0 ? "−" : "", std::abs(change));
+  return Signed(change, 1, " %");
 }
 
 std::string CountRow(const std::string& what, int64_t before, int64_t after) {
@@ -65,7 +72,7 @@ std::string RateWithBounds(const eval::Proportion& rate) {
 }
 
 // Points of a hundred, for drops and other differences of rates.
-std::string Points(double difference) { return fmt::format("{:+.2f} points", difference * 100); }
+std::string Points(double difference) { return Signed(difference * 100, 2, " points"); }
 
 std::string BeforeAfter(const BuildFacts& build) {
   const ModelFacts& source = build.plan.source;
@@ -88,24 +95,21 @@ std::string BeforeAfter(const BuildFacts& build) {
   if (report.top1) {
     std::string change;
     if (report.drop) change = Points(-*report.drop);
-    rows += Row("Right answers (top-1)",
-                report.source_top1 ? RateWithBounds(*report.source_top1) : "",
-                RateWithBounds(*report.top1), change,
-                report.source_top1
-                    ? CompareSvg(report.source_top1->value(), report.top1->value())
-                    : "");
+    rows += Row(
+        "Right answers (top-1)", report.source_top1 ? RateWithBounds(*report.source_top1) : "",
+        RateWithBounds(*report.top1), change,
+        report.source_top1 ? CompareSvg(report.source_top1->value(), report.top1->value()) : "");
   }
   if (report.auc) {
     rows += Row("Area under the ROC curve",
                 report.source_auc ? HumanNumber(*report.source_auc) : "", HumanNumber(*report.auc),
-                report.source_auc ? fmt::format("{:+.4f}", *report.auc - *report.source_auc) : "");
+                report.source_auc ? Signed(*report.auc - *report.source_auc, 4, "") : "");
   }
   if (report.rmse) {
-    rows += Row("Root mean squared error",
-                report.source_rmse ? HumanNumber(*report.source_rmse) : "",
-                HumanNumber(*report.rmse),
-                report.source_rmse ? fmt::format("{:+.4f}", *report.rmse - *report.source_rmse)
-                                   : "");
+    rows +=
+        Row("Root mean squared error", report.source_rmse ? HumanNumber(*report.source_rmse) : "",
+            HumanNumber(*report.rmse),
+            report.source_rmse ? Signed(*report.rmse - *report.source_rmse, 4, "") : "");
   }
   if (report.flips) {
     rows += Row("Answers that changed (flips)", "", RateWithBounds(*report.flips),
@@ -123,10 +127,10 @@ std::string CriteriaSection(const eval::Report& report) {
   std::string html;
   for (const eval::Judged& judged : report.criteria) {
     const eval::Verdict& verdict = judged.verdict;
-    const char* comparator =
-        judged.criterion.comparator == eval::Comparator::kAtLeast ? "at least"
-        : judged.criterion.comparator == eval::Comparator::kAtMost ? "at most"
-                                                                   : "drop of at most";
+    const char* comparator = judged.criterion.comparator == eval::Comparator::kAtLeast ? "at least"
+                             : judged.criterion.comparator == eval::Comparator::kAtMost
+                                 ? "at most"
+                                 : "drop of at most";
     html += fmt::format(
         "<div class=\"criterion\"><div class=\"row\"><b>{}</b>{}</div>{}"
         "<p class=\"small\">Wanted: {} <b>{}</b>. Measured: <b>{}</b>, one-sided {:.0f} % bounds "
@@ -162,7 +166,8 @@ std::string PassesSection(const BuildFacts& build) {
     rows += fmt::format(
         "<tr><td class=\"num\">{}</td><th scope=\"row\">{}<br><span class=\"small soft\">{}</span>"
         "</th><td>{}<br><span class=\"small soft\">{}</span></td><td class=\"num\">{} → {}</td>"
-        "<td class=\"num\">{} → {}</td><td class=\"small\">{}</td><td class=\"mono\">{}</td></tr>\n",
+        "<td class=\"num\">{} → {}</td><td class=\"small\">{}</td><td "
+        "class=\"mono\">{}</td></tr>\n",
         number, E(record.pass), E(record.folder), record.changed ? "changed" : "no change",
         E(fmt::format("{}{}{}", fmt::join(options, ", "),
                       options.empty() || statistics.empty() ? "" : "; ",
@@ -251,7 +256,7 @@ std::string LimitsSection(const BuildFacts& build, const Standing& standing) {
       "The numbers hold for the evaluation set named above, not for other patients, machines or "
       "times.");
   limits.push_back(
-      "They are as honest as the evaluator's key. `assize gate --re-evaluate` measures them again "
+      "They are as honest as the evaluator's key. A gate with --re-evaluate measures them again "
       "on data of your own.");
   limits.push_back(
       "That the criteria came first is shown by the builder's clock and journal. It does not show "
@@ -259,7 +264,8 @@ std::string LimitsSection(const BuildFacts& build, const Standing& standing) {
   if (!standing.trusted_time) {
     limits.push_back("No trusted time: the times on this page are those of the builder's clock.");
   }
-  if (standing.approvals == 0) limits.push_back("Nobody had approved this release when it was made.");
+  if (standing.approvals == 0)
+    limits.push_back("Nobody had approved this release when it was made.");
   if (build.report.groups == 0) {
     limits.push_back(
         "Samples were taken as independent of each other. Several samples of one person would make "
@@ -284,8 +290,8 @@ std::string ReportHtml(const BuildFacts& build, const ReleaseFacts& release) {
   standing.signers = release.signers;
   const std::string style(ReportStyle());
   const Digest style_digest = Sha256(style);
-  const std::string style_hash = trust::Base64Encode(std::string_view(
-      reinterpret_cast<const char*>(style_digest.data()), style_digest.size()));
+  const std::string style_hash = trust::Base64Encode(
+      std::string_view(reinterpret_cast<const char*>(style_digest.data()), style_digest.size()));
 
   std::string html = fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -299,7 +305,8 @@ std::string ReportHtml(const BuildFacts& build, const ReleaseFacts& release) {
   html += fmt::format(
       "<header class=\"verdict {}\">\n<div class=\"row\"><h1>{} {}</h1>{}</div>\n"
       "<p class=\"soft\">Made from {} by <code>{}</code></p>\n<p class=\"sentence\">{}</p>\n"
-      "<p class=\"warn small\">This page proves nothing by itself: anybody can write one. Check the "
+      "<p class=\"warn small\">This page proves nothing by itself: anybody can write one. Check "
+      "the "
       "release with <code>assize gate</code>, or by hand as VERIFY.md says, with a key "
       "fingerprint that you obtained elsewhere.</p>\n</header>\n",
       OutcomeClass(outcome), E(plan.name), E(plan.version), Badge(outcome, " big"),
@@ -325,8 +332,8 @@ std::string ReportHtml(const BuildFacts& build, const ReleaseFacts& release) {
       E(plan.change.requester.empty() ? "not given" : plan.change.requester),
       E(plan.change.reason.empty() ? "not given" : plan.change.reason));
   html += "<section><h2>Signatures</h2>" + SignaturesSection(release) + "</section>\n";
-  html += "<section><h2>What this does not show</h2>" + LimitsSection(build, standing) +
-          "</section>\n";
+  html +=
+      "<section><h2>What this does not show</h2>" + LimitsSection(build, standing) + "</section>\n";
 
   std::vector<std::string> tools;
   for (const ToolFact& tool : build.tools) tools.push_back(tool.name + " " + tool.version);
@@ -340,8 +347,9 @@ std::string ReportHtml(const BuildFacts& build, const ReleaseFacts& release) {
       E(release.criteria_bundle_sha256), Rfc3339(release.criteria_signed_at),
       Rfc3339(build.evaluated_at), E(release.journal_entry_sha256),
       E(fmt::format("{}", fmt::join(tools, ", "))), E(build.instruction_set));
-  html += "<footer>Confidence bounds are one-sided; formulas and test vectors are part of the "
-          "program's documentation.</footer>\n</main>\n</body>\n</html>\n";
+  html +=
+      "<footer>Confidence bounds are one-sided; formulas and test vectors are part of the "
+      "program's documentation.</footer>\n</main>\n</body>\n</html>\n";
   return html;
 }
 

@@ -49,9 +49,8 @@ std::string HonestSentence(const Standing& standing) {
   if (standing.outcome == eval::Outcome::kFailed) met = "criteria not met";
   if (standing.outcome == eval::Outcome::kUndecided) met = "too few samples to decide";
   if (standing.waived) met = "criteria met or waived";
-  std::string text =
-      fmt::format("{} ({}). {}", eval::OutcomeName(standing.outcome), met,
-                  KeysClause(standing.signers));
+  std::string text = fmt::format("{} ({}). {}", eval::OutcomeName(standing.outcome), met,
+                                 KeysClause(standing.signers));
   text += standing.approvals == 0   ? "; no approvals"
           : standing.approvals == 1 ? "; one approval"
                                     : fmt::format("; {} approvals", standing.approvals);

@@ -94,7 +94,8 @@ trust::Statement CriteriaStatement(const PlanFacts& plan, int64_t signed_at) {
   statement.subjects.push_back(trust::MakeSubject("evaluation-set", plan.evaluation.digest));
   statement.predicate_type = kCriteriaType;
   Json criteria = Json::array();
-  for (const eval::Criterion& criterion : plan.criteria) criteria.push_back(eval::ToJson(criterion));
+  for (const eval::Criterion& criterion : plan.criteria)
+    criteria.push_back(eval::ToJson(criterion));
   statement.predicate = Json{{"release", Identity(plan.name, plan.version)},
                              {"classification", plan.classification},
                              {"change", ChangeJson(plan.change)},
@@ -189,11 +190,10 @@ trust::Statement TestResultStatement(const BuildFacts& build, const ReleaseFacts
   statement.predicate_type = kTestResultType;
   statement.predicate = Json{
       {"result", all ? "PASSED" : "FAILED"},
-      {"configuration",
-       Json::array({Json{{"name", "criteria"},
-                         {"uri", kCriteriaFile},
-                         {"digest", DigestSet(release.criteria_bundle_sha256)}},
-                    Descriptor("evaluation-set", build.plan.evaluation.digest)})},
+      {"configuration", Json::array({Json{{"name", "criteria"},
+                                          {"uri", kCriteriaFile},
+                                          {"digest", DigestSet(release.criteria_bundle_sha256)}},
+                                     Descriptor("evaluation-set", build.plan.evaluation.digest)})},
       {"passedTests", std::move(passed)},
       {"warnedTests", Json::array()},
       {"failedTests", std::move(failed)}};
@@ -215,12 +215,10 @@ trust::Statement ApprovalStatement(const std::string& name, const std::string& v
   trust::Statement statement;
   statement.subjects = model_subjects;
   statement.predicate_type = kApprovalType;
-  statement.predicate = Json{{"release", Identity(name, version)},
-                             {"role", approval.role},
-                             {"decision", approval.decision},
-                             {"reason", approval.reason},
-                             {"ticket", approval.ticket},
-                             {"approvedAt", Rfc3339(approval.approved_at)}};
+  statement.predicate =
+      Json{{"release", Identity(name, version)}, {"role", approval.role},
+           {"decision", approval.decision},      {"reason", approval.reason},
+           {"ticket", approval.ticket},          {"approvedAt", Rfc3339(approval.approved_at)}};
   if (approval.expires_at) statement.predicate["expiresAt"] = Rfc3339(*approval.expires_at);
   return statement;
 }
@@ -253,23 +251,22 @@ trust::Statement VerdictStatement(const std::vector<trust::Subject>& model_subje
   trust::Statement statement;
   statement.subjects = model_subjects;
   statement.predicate_type = kVerdictType;
-  statement.predicate =
-      Json{{"verifier", Json{{"id", "https://assize.dev/verifier/" + verdict.verifier},
-                             {"version", Json{{"assize", verdict.verifier_version}}}}},
-           {"timeVerified", Rfc3339(verdict.verified_at)},
-           {"resourceUri", ReleaseUri(verdict.name, verdict.version)},
-           {"policy",
-            Json{{"uri", verdict.policy_uri}, {"digest", DigestSet(verdict.policy_sha256)}}},
-           {"inputAttestations", std::move(inputs)},
-           {"verificationResult", verdict.passed ? "PASSED" : "FAILED"},
-           {"verifiedLevels", levels},
-           {kVerdictExtension,
-            Json{{"release", Identity(verdict.name, verdict.version)},
-                 {"outcome", verdict.outcome},
-                 {"number", verdict.number},
-                 {"predecessor", verdict.predecessor},
-                 {"journal", JournalRef(verdict.journal_sequence, verdict.journal_entry_sha256)},
-                 {"files", FilesJson(verdict.files)}}}};
+  statement.predicate = Json{
+      {"verifier", Json{{"id", "https://assize.dev/verifier/" + verdict.verifier},
+                        {"version", Json{{"assize", verdict.verifier_version}}}}},
+      {"timeVerified", Rfc3339(verdict.verified_at)},
+      {"resourceUri", ReleaseUri(verdict.name, verdict.version)},
+      {"policy", Json{{"uri", verdict.policy_uri}, {"digest", DigestSet(verdict.policy_sha256)}}},
+      {"inputAttestations", std::move(inputs)},
+      {"verificationResult", verdict.passed ? "PASSED" : "FAILED"},
+      {"verifiedLevels", levels},
+      {kVerdictExtension,
+       Json{{"release", Identity(verdict.name, verdict.version)},
+            {"outcome", verdict.outcome},
+            {"number", verdict.number},
+            {"predecessor", verdict.predecessor},
+            {"journal", JournalRef(verdict.journal_sequence, verdict.journal_entry_sha256)},
+            {"files", FilesJson(verdict.files)}}}};
   return statement;
 }
 

@@ -60,19 +60,20 @@ trust::Statement WaiverStatement(const std::string& name, const std::string& ver
 
 struct VerdictFacts {
   std::string name, version;
-  std::string verifier;          // "assize build", "assize gate"
+  std::string verifier;  // "assize build", "assize gate"
   std::string verifier_version;
   int64_t verified_at = 0;
-  std::string policy_uri;        // "evidence/criteria.sigstore.json" or the policy's file name
+  std::string policy_uri;  // "evidence/criteria.sigstore.json" or the policy's file name
   std::string policy_sha256;
   bool passed = false;
-  std::string outcome;           // "PASSED" "FAILED" "UNDECIDED"
+  std::string outcome;  // "PASSED" "FAILED" "UNDECIDED"
   std::vector<std::string> levels;
-  int number = 1;                // of the verdict in its release
-  std::string predecessor;       // digest of the verdict before; empty for the first
+  int number = 1;           // of the verdict in its release
+  std::string predecessor;  // digest of the verdict before; empty for the first
   int64_t journal_sequence = 0;
   std::string journal_entry_sha256;
-  std::vector<FileFact> files;   // everything outside the model folder but verdict `number` and later
+  std::vector<FileFact>
+      files;  // everything outside the model folder but verdict `number` and later
 };
 // VSA v1. inputAttestations: every bundle among `files`.
 trust::Statement VerdictStatement(const std::vector<trust::Subject>& model_subjects,
@@ -85,7 +86,8 @@ struct JournalFacts {
   std::string event;        // "started" "criteria" "PASSED" "FAILED" "ABORTED"
   std::string name, version;
   int64_t time = 0;
-  std::string about;        // digest, hex: source model, criteria bundle, first verdict, or `started` line
+  std::string
+      about;  // digest, hex: source model, criteria bundle, first verdict, or `started` line
   std::string evaluation_set;  // digest, hex: event "criteria" only
   std::string reason;          // event "ABORTED" only
 };

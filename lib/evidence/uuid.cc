@@ -46,7 +46,8 @@ std::array<uint8_t, 20> Sha1(std::string message) {
     hash[0] += a, hash[1] += b, hash[2] += c, hash[3] += d, hash[4] += e;
   }
   std::array<uint8_t, 20> digest{};
-  for (size_t i = 0; i < 20; ++i) digest[i] = static_cast<uint8_t>(hash[i / 4] >> (24 - 8 * (i % 4)));
+  for (size_t i = 0; i < 20; ++i)
+    digest[i] = static_cast<uint8_t>(hash[i / 4] >> (24 - 8 * (i % 4)));
   return digest;
 }
 

@@ -26,7 +26,8 @@ std::string VerifyMd(const BuildFacts& build, const ReleaseFacts& release) {
   const SignerFact& releaser = Releaser(release);
   const bool passed = release.folder == kModelFolder;
   const std::string extension = kVerdictExtension;
-  std::string text = fmt::format(R"md(# {name} {version}: how to check this release
+  std::string text =
+      fmt::format(R"md(# {name} {version}: how to check this release
 
 **Key fingerprint: `{key}`**
 
@@ -39,6 +40,9 @@ the first failure ends it) from inside this folder, with `PUB` naming the releas
 you obtained elsewhere:
 
     PUB=/path/to/releaser.pub
+
+(`scripts/gate.sh RELEASE KEY...` of the program's source does the same in one go, with the same
+tools, and follows later verdicts as well.)
 
 ## 1. It is the key you know
 
@@ -61,16 +65,14 @@ openssl dgst {option} -verify "$PUB" -signature "$tmp/sig" "$tmp/pae"
 cp "$tmp/payload" "$tmp/verdict"
 jq -e '.predicate.resourceUri == "{uri}"' "$tmp/verdict"
 )md",
-                                 fmt::arg("name", build.plan.name),
-                                 fmt::arg("version", build.plan.version),
-                                 fmt::arg("key", releaser.key_id),
-                                 fmt::arg("demo", releaser.demo
-                                                      ? "\n\nThis is a demonstration key (its "
-                                                        "fingerprint begins with `de0`): it stands "
-                                                        "for nobody."
-                                                      : ""),
-                                 fmt::arg("option", DigestOption(releaser.algorithm)),
-                                 fmt::arg("uri", ReleaseUri(build.plan.name, build.plan.version)));
+                  fmt::arg("name", build.plan.name), fmt::arg("version", build.plan.version),
+                  fmt::arg("key", releaser.key_id),
+                  fmt::arg("demo", releaser.demo ? "\n\nThis is a demonstration key (its "
+                                                   "fingerprint begins with `de0`): it stands "
+                                                   "for nobody."
+                                                 : ""),
+                  fmt::arg("option", DigestOption(releaser.algorithm)),
+                  fmt::arg("uri", ReleaseUri(build.plan.name, build.plan.version)));
   text += fmt::format("jq -e '.predicate.verificationResult == \"{}\"' \"$tmp/verdict\"\n```\n",
                       passed ? "PASSED" : "FAILED");
   if (!passed) {
@@ -158,9 +160,8 @@ for b in evidence/*.sigstore.json; do
   if [ "$(jq -r .verificationMaterial.publicKey.hint "$b")" = "$(sha256sum < "$PUB" | cut -c1-64)" ]; then
     unpack "$b"
 )md";
-  text += fmt::format(
-      "    openssl dgst {} -verify \"$PUB\" -signature \"$tmp/sig\" \"$tmp/pae\"\n",
-      DigestOption(releaser.algorithm));
+  text += fmt::format("    openssl dgst {} -verify \"$PUB\" -signature \"$tmp/sig\" \"$tmp/pae\"\n",
+                      DigestOption(releaser.algorithm));
   text += R"md(  else
     echo "by another key: $b"
   fi

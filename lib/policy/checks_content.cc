@@ -149,10 +149,19 @@ CheckResult CheckBoundsRecomputed(Context& context) {
                   eval::OutcomeName(own), nobody);
     }
   }
+  if (const Signed* result = evidence.Find(evidence::kTestResultFile)) {
+    const Json& predicate = result->statement.statement().predicate;
+    const std::string wanted = own == eval::Outcome::kPassed ? "PASSED" : "FAILED";
+    const StatusOr<std::string> said = JsonString(predicate, "result", evidence::kTestResultFile);
+    if (!said.ok() || *said != wanted) {
+      return Fail(id, "the test result is not what the evaluation says",
+                  said.ok() ? *said : Message(said.status()), wanted, nobody);
+    }
+  }
   if (context.passed_release() != (own == eval::Outcome::kPassed)) {
     return Fail(id, "a model that did not pass lies in model/, or the reverse",
-                context.release.folder + "/", own == eval::Outcome::kPassed ? "model/" : "rejected/",
-                nobody);
+                context.release.folder + "/",
+                own == eval::Outcome::kPassed ? "model/" : "rejected/", nobody);
   }
 
   const eval::Report* measured = &report;
@@ -169,15 +178,15 @@ CheckResult CheckBoundsRecomputed(Context& context) {
                   "bounds that follow from the counts", "whoever runs the gate");
     }
     // The same rows must give the same answers, but for rounding on another processor.
-    if (options.reevaluated_set_sha256 == evidence.evaluation->evaluation_set &&
-        measured->top1 && report.top1) {
+    if (options.reevaluated_set_sha256 == evidence.evaluation->evaluation_set && measured->top1 &&
+        report.top1) {
       const int64_t allowed = 1 + report.n / 200;
       if (measured->n != report.n || std::abs(measured->top1->k - report.top1->k) > allowed) {
-        return Fail(id, "measuring again on the same rows gave other counts",
-                    fmt::format("{} of {} right", measured->top1->k, measured->n),
-                    fmt::format("{} of {} as signed, at most {} apart", report.top1->k, report.n,
-                                allowed),
-                    nobody);
+        return Fail(
+            id, "measuring again on the same rows gave other counts",
+            fmt::format("{} of {} right", measured->top1->k, measured->n),
+            fmt::format("{} of {} as signed, at most {} apart", report.top1->k, report.n, allowed),
+            nobody);
       }
     }
   } else if (policy.require_reevaluation) {
@@ -187,8 +196,8 @@ CheckResult CheckBoundsRecomputed(Context& context) {
 
   // The policy's own thresholds, on the counts; stored outcomes play no part.
   std::vector<std::string> unmet, waived;
-  auto judge = [&](const eval::Criterion& criterion, const std::vector<eval::Judged>& counted)
-      -> Status {
+  auto judge = [&](const eval::Criterion& criterion,
+                   const std::vector<eval::Judged>& counted) -> Status {
     const eval::Judged* source = nullptr;
     for (const eval::Judged& judged : counted) {
       if (SameQuestion(judged.criterion, criterion)) source = &judged;
@@ -254,10 +263,11 @@ CheckResult CheckSeparation(Context& context) {
   const Verified& evidence = context.evidence;
   const GatePolicy& policy = context.policy;
   std::map<Role, std::string> key_of_role;
-  for (const auto& [file, role] : {std::pair(std::string(evidence::kCriteriaFile), Role::kCriteria),
-                                   std::pair(std::string(evidence::kProvenanceFile), Role::kBuilder),
-                                   std::pair(std::string(evidence::kEvaluationFile), Role::kEvaluator),
-                                   std::pair(evidence::VerdictFile(1), Role::kReleaser)}) {
+  for (const auto& [file, role] :
+       {std::pair(std::string(evidence::kCriteriaFile), Role::kCriteria),
+        std::pair(std::string(evidence::kProvenanceFile), Role::kBuilder),
+        std::pair(std::string(evidence::kEvaluationFile), Role::kEvaluator),
+        std::pair(evidence::VerdictFile(1), Role::kReleaser)}) {
     const Signed* bundle = evidence.Find(file);
     if (bundle != nullptr) key_of_role[role] = bundle->statement.key_id();
   }
@@ -299,9 +309,9 @@ CheckResult CheckSeparation(Context& context) {
     }
   }
   if (policy.separate.empty()) {
-    return Waived(id, fmt::format("waived by policy{}{}",
-                                  policy.separation_waiver.empty() ? "" : ": ",
-                                  policy.separation_waiver));
+    return Waived(id,
+                  fmt::format("waived by policy{}{}", policy.separation_waiver.empty() ? "" : ": ",
+                              policy.separation_waiver));
   }
   return Pass(id, fmt::format("{} roles by different keys, {} approvals", policy.separate.size(),
                               context.approvals));
@@ -358,8 +368,8 @@ CheckResult CheckChainUnbroken(const Context& context) {
       {"the journal sealed another evaluation set", sealed.facts.evaluation_set,
        evidence.evaluation->evaluation_set}};
   for (const evidence::VerdictFacts& verdict : evidence.verdicts) {
-    links.push_back({"a verdict cites another journal line", verdict.journal_entry_sha256,
-                     sealed.digest});
+    links.push_back(
+        {"a verdict cites another journal line", verdict.journal_entry_sha256, sealed.digest});
     links.push_back({"a verdict cites another place in the journal",
                      fmt::format("{}", verdict.journal_sequence),
                      fmt::format("{}", sealed.facts.sequence)});
@@ -406,10 +416,10 @@ CheckResult CheckChainUnbroken(const Context& context) {
     if (entries->size() <= size || (*entries)[size].facts.event != wanted ||
         (*entries)[size].facts.about != verdict) {
       return Fail(id, "the journal gives this version another outcome",
-                  entries->size() <= size ? "no outcome"
-                                          : fmt::format("{} with verdict {}",
-                                                        (*entries)[size].facts.event,
-                                                        (*entries)[size].facts.about),
+                  entries->size() <= size
+                      ? "no outcome"
+                      : fmt::format("{} with verdict {}", (*entries)[size].facts.event,
+                                    (*entries)[size].facts.about),
                   fmt::format("{} with verdict {}", wanted, verdict), mend);
     }
     all = *entries;
@@ -418,11 +428,11 @@ CheckResult CheckChainUnbroken(const Context& context) {
   if (accepted.journal_sequence > 0) {
     const size_t index = static_cast<size_t>(accepted.journal_sequence) - 1;
     if (index >= all.size() || all[index].digest != accepted.journal_entry_sha256) {
-      return Fail(id, "the journal lost what this gate has seen before",
-                  index >= all.size() ? fmt::format("{} lines", all.size()) : all[index].digest,
-                  fmt::format("line {} = {}", accepted.journal_sequence,
-                              accepted.journal_entry_sha256),
-                  mend);
+      return Fail(
+          id, "the journal lost what this gate has seen before",
+          index >= all.size() ? fmt::format("{} lines", all.size()) : all[index].digest,
+          fmt::format("line {} = {}", accepted.journal_sequence, accepted.journal_entry_sha256),
+          mend);
     }
   }
   int64_t failed = 0, aborted = 0;
@@ -445,9 +455,9 @@ CheckResult CheckChainUnbroken(const Context& context) {
                 fmt::format("at most {}", *policy.max_earlier_attempts),
                 "the model's owner: take a fresh evaluation set");
   }
-  return Pass(id, fmt::format("{} lines{}; {}", all.size(),
-                              has_store ? "" : " of the release's own copy, no store beside it",
-                              attempts));
+  return Pass(
+      id, fmt::format("{} lines{}; {}", all.size(),
+                      has_store ? "" : " of the release's own copy, no store beside it", attempts));
 }
 
 }  // namespace assize::policy

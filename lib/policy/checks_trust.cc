@@ -94,10 +94,11 @@ CheckResult CheckKeyRole(const Context& context) {
     keys.insert(bundle.statement.key_id());
   }
   if (!problems.empty()) {
-    return Fail(id, fmt::format("{} of the signatures do not count", problems.size()),
-                Joined(problems), "each bundle signed by a key that the policy trusts for its role",
-                "the releaser: sign with the keys of the roles; or the policy's owner, if a new key "
-                "is to be trusted");
+    return Fail(
+        id, fmt::format("{} of the signatures do not count", problems.size()), Joined(problems, 4),
+        "each bundle signed by a key that the policy trusts for its role",
+        "the releaser: sign with the keys of the roles; or the policy's owner, if a new key "
+        "is to be trusted");
   }
   return Pass(id, fmt::format("{} bundles by {} trusted key{}", context.evidence.bundles.size(),
                               keys.size(), keys.size() == 1 ? "" : "s"));
@@ -170,9 +171,9 @@ CheckResult CheckLoadCovered(const Context& context) {
                 "every such file below model/ and in model.sig",
                 "the releaser: build the release again with all external data inside");
   }
-  return Pass(id, fmt::format("loading touches {} file{}, all signed",
-                              context.options.loaded_files->size(),
-                              context.options.loaded_files->size() == 1 ? "" : "s"));
+  return Pass(
+      id, fmt::format("loading touches {} file{}, all signed", context.options.loaded_files->size(),
+                      context.options.loaded_files->size() == 1 ? "" : "s"));
 }
 
 CheckResult CheckFilesListed(const Context& context) {
@@ -295,25 +296,34 @@ CheckResult CheckSubjectsBound(const Context& context) {
   if (evidence.provenance) {
     identity(evidence::kProvenanceFile, evidence.provenance->name, evidence.provenance->version);
     if (evidence.provenance->source_sha256 != source) {
-      problems.push_back("evidence/provenance.sigstore.json: another source model than the "
-                         "criteria's");
+      problems.push_back(
+          "evidence/provenance.sigstore.json: another source model than the "
+          "criteria's");
+    }
+    const std::string& loaded = context.options.structural_digest;
+    if (!loaded.empty() && !evidence.provenance->chain_output.empty() &&
+        evidence.provenance->chain_output != loaded) {
+      problems.push_back(fmt::format(
+          "evidence/provenance.sigstore.json: its passes end with {}, but the model is {}",
+          evidence.provenance->chain_output, loaded));
     }
     const auto recipe = release.digests.find(evidence::kRecipeFile);
-    if (recipe != release.digests.end() &&
-        recipe->second != evidence.provenance->recipe_sha256) {
+    if (recipe != release.digests.end() && recipe->second != evidence.provenance->recipe_sha256) {
       problems.push_back("evidence/recipe.yaml: not the recipe of the provenance");
     }
   }
   if (evidence.evaluation) {
     identity(evidence::kEvaluationFile, evidence.evaluation->name, evidence.evaluation->version);
     if (evidence.evaluation->source_sha256 != source) {
-      problems.push_back("evidence/evaluation.sigstore.json: another source model than the "
-                         "criteria's");
+      problems.push_back(
+          "evidence/evaluation.sigstore.json: another source model than the "
+          "criteria's");
     }
     if (evidence.criteria &&
         evidence.evaluation->evaluation_set != evidence.criteria->evaluation_set) {
-      problems.push_back("evidence/evaluation.sigstore.json: another evaluation set than the "
-                         "criteria's");
+      problems.push_back(
+          "evidence/evaluation.sigstore.json: another evaluation set than the "
+          "criteria's");
     }
   }
   for (size_t i = 0; i < evidence.verdicts.size(); ++i) {
@@ -332,8 +342,8 @@ CheckResult CheckSubjectsBound(const Context& context) {
   expect_type(evidence::kMlBomFile, evidence::kMlBomType);
   expect_type(evidence::kControlsFile, evidence::kControlsType);
   if (const Signed* controls = evidence.Find(evidence::kControlsFile)) {
-    const Status status = evidence::CheckControls(controls->statement.statement().predicate,
-                                                  evidence::kControlsFile);
+    const Status status =
+        evidence::CheckControls(controls->statement.statement().predicate, evidence::kControlsFile);
     if (!status.ok()) problems.push_back(Message(status));
   }
   if (!evidence.criteria || !evidence.provenance || !evidence.evaluation) {

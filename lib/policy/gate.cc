@@ -25,9 +25,9 @@ const char* CheckStatusName(CheckStatus status) {
 }
 
 std::vector<std::string> CheckIds() {
-  return {"policy-pinned",  "key-role",         "tree-exact",     "load-covered",
-          "files-listed",   "subjects-bound",   "identity-version", "criteria-order",
-          "baseline-pinned", "bounds-recomputed", "separation",     "chain-unbroken"};
+  return {"policy-pinned",   "key-role",          "tree-exact",       "load-covered",
+          "files-listed",    "subjects-bound",    "identity-version", "criteria-order",
+          "baseline-pinned", "bounds-recomputed", "separation",       "chain-unbroken"};
 }
 
 namespace {
@@ -93,22 +93,32 @@ Status AppendVerdict(const Context& context, GateResult& result) {
 StatusOr<GateResult> Gate(const release::Release& release, const GatePolicy& policy,
                           const Clock& clock, const GateOptions& options) {
   if (policy.text.empty() || policy.keys.empty() || policy.criteria.empty()) {
-    return UsageError("{}: an empty policy: it names {} keys and {} criteria, expected some of both",
-                      policy.origin, policy.keys.size(), policy.criteria.size());
+    return UsageError(
+        "{}: an empty policy: it names {} keys and {} criteria, expected some of both",
+        policy.origin, policy.keys.size(), policy.criteria.size());
   }
   if (!options.policy_sha256.empty() && !ParseDigest(options.policy_sha256).ok()) {
     return UsageError("--policy-sha256 \"{}\": expected 64 lower-case hex digits",
                       options.policy_sha256.substr(0, 70));
   }
+  if (options.gate_key != nullptr) {
+    const TrustedKey* key = policy.FindKey(options.gate_key->id());
+    if (key == nullptr || (!key->roles.contains(evidence::Role::kGate) &&
+                           !key->roles.contains(evidence::Role::kReleaser))) {
+      return UsageError(
+          "{}: does not trust key {} as gate or releaser, so the verdict that it would sign would "
+          "make the next gate refuse the release",
+          policy.origin, options.gate_key->id());
+    }
+  }
   Context context{release, policy, options, clock.NowSeconds(), VerifyEvidence(release, policy),
-                  {}, false, 0};
+                  {},      false,  0};
   GateResult result;
-  result.checks = {CheckPolicyPinned(context),    CheckKeyRole(context),
-                   CheckTreeExact(context),       CheckLoadCovered(context),
-                   CheckFilesListed(context),     CheckSubjectsBound(context),
-                   CheckIdentityVersion(context), CheckCriteriaOrder(context),
-                   CheckBaselinePinned(context),  CheckBoundsRecomputed(context),
-                   CheckSeparation(context),      CheckChainUnbroken(context)};
+  result.checks = {
+      CheckPolicyPinned(context),     CheckKeyRole(context),       CheckTreeExact(context),
+      CheckLoadCovered(context),      CheckFilesListed(context),   CheckSubjectsBound(context),
+      CheckIdentityVersion(context),  CheckCriteriaOrder(context), CheckBaselinePinned(context),
+      CheckBoundsRecomputed(context), CheckSeparation(context),    CheckChainUnbroken(context)};
   std::stable_partition(result.checks.begin(), result.checks.end(), Failed);
   bool untrusted = false, unmet = false;
   for (const CheckResult& check : result.checks) {

@@ -31,16 +31,21 @@ struct CheckResult {
 };
 
 struct GateOptions {
-  std::string policy_sha256;   // expected digest of the policy's bytes (hex); empty: not pinned
-  std::string journal_path;    // empty: <release>/../../journal.jsonl when it is there
+  std::string policy_sha256;  // expected digest of the policy's bytes (hex); empty: not pinned
+  std::string journal_path;   // empty: <release>/../../journal.jsonl when it is there
   // Files that loading model.onnx touches, relative to the model folder, the ONNX file first; as
   // found by importing the verified bytes. Without it load-covered has not run.
   std::optional<std::vector<std::string>> loaded_files;
+  // Structural digest of the model as loaded from the verified bytes, hex: what the chain of pass
+  // records must end with. Empty: not compared.
+  std::string structural_digest;
   // Measured again on the gate's own data, over the policy's criteria.
   std::optional<eval::Report> reevaluated;
   std::string reevaluated_source_sha256, reevaluated_set_sha256;
-  const trust::PrivateKey* gate_key = nullptr;  // signs verdicts/000N when given
-  std::string version;                          // of this program, for the verdict
+  // Signs verdicts/000N when given; the policy must trust it as gate or releaser (a usage error
+  // otherwise: the next gate would refuse the release). Nothing is written on exit 4.
+  const trust::PrivateKey* gate_key = nullptr;
+  std::string version;  // of this program, for the verdict
 };
 
 struct GateResult {
@@ -49,9 +54,9 @@ struct GateResult {
   ExitCode exit_code = ExitCode::kNotTrusted;
   std::vector<std::string> levels;
   std::string sentence;
-  std::vector<CheckResult> checks;       // failures first, otherwise in the table's order
-  std::vector<eval::Judged> criteria;    // the policy's, decided from the counts
-  std::string verdict_file;              // written with gate_key
+  std::vector<CheckResult> checks;     // failures first, otherwise in the table's order
+  std::vector<eval::Judged> criteria;  // the policy's, decided from the counts
+  std::string verdict_file;            // written with gate_key
 
   const CheckResult* Find(std::string_view id) const;
   Json ToJson() const;
@@ -70,7 +75,7 @@ struct VerifyResult {
   std::string verdict;  // the newest signed one: "PASSED" or "FAILED"
   std::string sentence;
   ExitCode exit_code = ExitCode::kNotTrusted;  // 0, 1 (integrity holds, the verdict is FAILED), 4
-  std::vector<CheckResult> checks;  // signature, tree-exact, files-listed, bundles
+  std::vector<CheckResult> checks;             // signature, tree-exact, files-listed, bundles
 
   const CheckResult* Find(std::string_view id) const;
   Json ToJson() const;

@@ -41,10 +41,9 @@ StatusOr<eval::Criterion> TypedCriterion(const recipe::Criterion& criterion) {
       break;
   }
   typed.threshold = criterion.threshold;
-  typed.against_source = criterion.against_source ||
-                         typed.comparator == eval::Comparator::kMaxDrop ||
-                         typed.metric == eval::Metric::kFlipRate ||
-                         typed.metric == eval::Metric::kLogitNoise;
+  typed.against_source =
+      criterion.against_source || typed.comparator == eval::Comparator::kMaxDrop ||
+      typed.metric == eval::Metric::kFlipRate || typed.metric == eval::Metric::kLogitNoise;
   typed.confidence = criterion.confidence;
   if (typed.id.empty()) typed.id = eval::MakeCriterionId(typed);
   if (Status status = eval::CheckCriterion(typed); !status.ok()) return criterion.place.At(status);
@@ -69,11 +68,12 @@ StatusOr<GatePolicy> FromFile(const recipe::PolicyFile& file) {
     if (const TrustedKey* same = policy.FindKey(trusted.key.id()); same != nullptr) {
       if (same->revoked != trusted.revoked || same->valid_from != trusted.valid_from ||
           same->valid_until != trusted.valid_until) {
-        return entry.place.At(InvalidArgument(
-            "key {} is listed twice with different validity", trusted.key.id().substr(0, 16)));
+        return entry.place.At(InvalidArgument("key {} is listed twice with different validity",
+                                              trusted.key.id().substr(0, 16)));
       }
       for (TrustedKey& known : policy.keys) {
-        if (known.key == trusted.key) known.roles.insert(trusted.roles.begin(), trusted.roles.end());
+        if (known.key == trusted.key)
+          known.roles.insert(trusted.roles.begin(), trusted.roles.end());
       }
       continue;
     }

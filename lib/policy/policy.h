@@ -31,26 +31,27 @@ struct Accepted {
 };
 
 struct GatePolicy {
-  std::string text;    // the policy file's bytes
-  std::string origin;  // its file name
-  std::string release; // name of the releases it is for
+  std::string text;     // the policy file's bytes
+  std::string origin;   // its file name
+  std::string release;  // name of the releases it is for
   std::vector<TrustedKey> keys;
   bool allow_demo_keys = false;
 
-  std::string source_sha256;           // of the source model's file; empty: not pinned
-  std::string evaluation_set_sha256;   // selection digest; empty: not pinned
+  std::string source_sha256;          // of the source model's file; empty: not pinned
+  std::string evaluation_set_sha256;  // selection digest; empty: not pinned
   std::vector<eval::Criterion> criteria;
   int64_t min_samples = 0;
 
   // Roles whose keys must all differ. Empty: separation is waived by policy, and reads so.
   std::set<evidence::Role> separate;
-  std::string separation_waiver;  // why separation is waived
-  int64_t approvals = 0;          // by different approvers' keys, none of another role here
-  bool allow_waivers = false;          // of criteria; nothing else can be waived
-  bool require_proved_order = false;   // criteria older than the run by trusted time
-  bool require_reevaluation = false;        // a gate that does not measure again fails
-  std::optional<int64_t> max_earlier_attempts;  // earlier builds that looked at the same evaluation set
-  bool require_journal = false;        // the store's own journal, not only the release's excerpt
+  std::string separation_waiver;      // why separation is waived
+  int64_t approvals = 0;              // by different approvers' keys, none of another role here
+  bool allow_waivers = false;         // of criteria; nothing else can be waived
+  bool require_proved_order = false;  // criteria older than the run by trusted time
+  bool require_reevaluation = false;  // a gate that does not measure again fails
+  std::optional<int64_t>
+      max_earlier_attempts;      // earlier builds that looked at the same evaluation set
+  bool require_journal = false;  // the store's own journal, not only the release's excerpt
   Accepted accepted;
 
   // Key by id, or null.

@@ -7,9 +7,8 @@ namespace {
 Json ChecksJson(const std::vector<CheckResult>& checks) {
   Json list = Json::array();
   for (const CheckResult& check : checks) {
-    Json entry{{"id", check.id},
-               {"status", CheckStatusName(check.status)},
-               {"reason", check.reason}};
+    Json entry{
+        {"id", check.id}, {"status", CheckStatusName(check.status)}, {"reason", check.reason}};
     if (check.status == CheckStatus::kFail || check.status == CheckStatus::kNotRun) {
       entry["found"] = check.found;
       entry["wanted"] = check.wanted;
@@ -31,10 +30,10 @@ std::string Plain(const std::string& text) {
 std::string ChecksText(const std::vector<CheckResult>& checks) {
   std::string text;
   for (const CheckResult& check : checks) {
-    text += fmt::format("  {:<17}  {:<8}  {}\n", check.id,
-                        check.status == CheckStatus::kWaived ? "waived"
-                                                             : CheckStatusName(check.status),
-                        Plain(check.reason));
+    text +=
+        fmt::format("  {:<17}  {:<8}  {}\n", check.id,
+                    check.status == CheckStatus::kWaived ? "waived" : CheckStatusName(check.status),
+                    Plain(check.reason));
     if (check.status == CheckStatus::kFail || check.status == CheckStatus::kNotRun) {
       text += fmt::format("      found   {}\n      wanted  {}\n      to mend {}\n",
                           Plain(check.found), Plain(check.wanted), Plain(check.mend));

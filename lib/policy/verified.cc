@@ -51,13 +51,13 @@ void ReadModelSignature(const release::Release& release, const GatePolicy& polic
     out.model_problem = "model.sig: missing";
     return;
   }
-  const StatusOr<std::string> id =
-      trust::PeekKeyId(bytes->second, evidence::kModelSignature);
+  const StatusOr<std::string> id = trust::PeekKeyId(bytes->second, evidence::kModelSignature);
   const TrustedKey* key = id.ok() ? policy.FindKey(*id) : nullptr;
   if (key == nullptr) {
-    out.model_problem = id.ok() ? fmt::format("model.sig: signed with key {}, which the policy does "
-                                              "not name",
-                                              *id)
+    out.model_problem = id.ok() ? fmt::format(
+                                      "model.sig: signed with key {}, which the policy does "
+                                      "not name",
+                                      *id)
                                 : Message(id.status());
     return;
   }

@@ -23,9 +23,9 @@ struct Signed {
 };
 
 struct Verified {
-  std::map<std::string, Signed> bundles;  // by file name; signature holds, statement parsed
-  std::vector<std::string> problems;      // bundles that are missing, broken or by unknown keys
-  std::vector<std::string> unreadable;    // signed, but not in our format
+  std::map<std::string, Signed> bundles;      // by file name; signature holds, statement parsed
+  std::vector<std::string> problems;          // bundles that are missing, broken or by unknown keys
+  std::vector<std::string> unreadable;        // signed, but not in our format
   std::optional<trust::VerifiedModel> model;  // model.sig, whatever is on disk
   std::string model_problem;
   std::optional<evidence::CriteriaClaim> criteria;

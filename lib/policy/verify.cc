@@ -53,8 +53,9 @@ CheckResult CheckSignature(const Context& context) {
     return Fail(id, "a verdict says PASSED over a rejected model", "rejected/", "model/",
                 "the releaser");
   }
-  return Pass(id, context.passed_release() ? "model.sig and the verdicts hold"
-                                           : "the verdicts hold; a rejected model has no model.sig");
+  return Pass(id, context.passed_release()
+                      ? "model.sig and the verdicts hold"
+                      : "the verdicts hold; a rejected model has no model.sig");
 }
 
 CheckResult CheckBundles(const Context& context) {

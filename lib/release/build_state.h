@@ -37,7 +37,7 @@ struct Build::State {
 // publishing. The path and the outcome line are the caller's.
 struct Composed {
   std::string verdict_sha256;
-  std::string outcome;   // PASSED, FAILED, UNDECIDED
+  std::string outcome;  // PASSED, FAILED, UNDECIDED
   std::string sentence;
 };
 StatusOr<Composed> Compose(Build::State& state, const evidence::BuildFacts& build,

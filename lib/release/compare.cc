@@ -66,7 +66,8 @@ class Mask {
  public:
   explicit Mask(const Release& release) {
     for (const auto& [name, bytes] : release.files) {
-      if (name != evidence::kRecipeFile) known_[release.digests.at(name)] = "<digest of " + name + ">";
+      if (name != evidence::kRecipeFile)
+        known_[release.digests.at(name)] = "<digest of " + name + ">";
       if (IsBundle(name)) AddKey(KeyOf(bytes));
     }
     const auto journal = release.files.find(evidence::kJournalFile);
@@ -223,15 +224,14 @@ StatusOr<std::vector<Difference>> CompareReleases(const Release& left, const Rel
       out.push_back({name, "", a == left.files.end() ? "absent" : "there",
                      b == right.files.end() ? "absent" : "there"});
     } else if (IsBundle(name)) {
-      AZ_RETURN_IF_ERROR(
-          CompareStatements(a->second, left_mask, b->second, right_mask, name, out));
+      AZ_RETURN_IF_ERROR(CompareStatements(a->second, left_mask, b->second, right_mask, name, out));
     } else if (name == evidence::kJournalFile) {
       // This build's own two lines; what else a store has built is not this release's.
       const std::vector<std::string> x = Lines(a->second), y = Lines(b->second);
       for (size_t back = 1; back <= 2; ++back) {
         if (x.size() < back || y.size() < back) {
-          out.push_back({name, "", fmt::format("{} lines", x.size()),
-                         fmt::format("{} lines", y.size())});
+          out.push_back(
+              {name, "", fmt::format("{} lines", x.size()), fmt::format("{} lines", y.size())});
           break;
         }
         // The line before the build's first belongs to another build, or is none.

@@ -11,8 +11,8 @@
 namespace assize::release {
 
 struct Difference {
-  std::string file;   // relative to the release
-  std::string place;  // JSON pointer into the statement, line number in a text, or empty
+  std::string file;         // relative to the release
+  std::string place;        // JSON pointer into the statement, line number in a text, or empty
   std::string left, right;  // shortened for display
 };
 

@@ -103,8 +103,7 @@ Status CheckReport(const BuildFacts& build) {
 StatusOr<Composed> Compose(Build::State& state, const BuildFacts& build,
                            const std::string& model_file,
                            const std::vector<std::string>& withheld_paths) {
-  const Json sealed =
-      evidence::CriteriaStatement(build.plan, state.criteria_signed_at).ToJson();
+  const Json sealed = evidence::CriteriaStatement(build.plan, state.criteria_signed_at).ToJson();
   if (DumpJson(sealed) != DumpJson(state.criteria_statement)) {
     return FailedPrecondition("the plan was changed after the criteria were sealed");
   }
@@ -142,8 +141,8 @@ StatusOr<Composed> Compose(Build::State& state, const BuildFacts& build,
       {Role::kEvaluator, state.keys.evaluator},
       {Role::kReleaser, state.keys.releaser}};
   for (const auto& [role, key] : roles) {
-    release.signers.push_back({evidence::RoleName(role), key->id(), key->is_demo(),
-                               trust::KeyTypeName(key->type())});
+    release.signers.push_back(
+        {evidence::RoleName(role), key->id(), key->is_demo(), trust::KeyTypeName(key->type())});
   }
 
   Evidence out(root, withheld_paths);
@@ -164,8 +163,8 @@ StatusOr<Composed> Compose(Build::State& state, const BuildFacts& build,
                               *state.keys.evaluator));
   const Json bom = evidence::MlBom(build, release);
   AZ_RETURN_IF_ERROR(out.Sign(
-      evidence::kMlBomFile,
-      evidence::DocumentStatement(evidence::kMlBomType, bom, build, release), *state.keys.builder));
+      evidence::kMlBomFile, evidence::DocumentStatement(evidence::kMlBomType, bom, build, release),
+      *state.keys.builder));
   AZ_RETURN_IF_ERROR(out.Add(evidence::kMlBomTwin, DumpJson(bom)));
   AZ_ASSIGN_OR_RETURN(const Json controls, evidence::Oscal(build, release));
   AZ_RETURN_IF_ERROR(evidence::CheckControls(controls, evidence::kControlsTwin));

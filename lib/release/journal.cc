@@ -82,8 +82,7 @@ Status CheckHistory(const std::vector<JournalEntry>& entries, const std::string&
       sealed = false;
       continue;
     }
-    if (open == nullptr || open->facts.name != facts.name ||
-        open->facts.version != facts.version) {
+    if (open == nullptr || open->facts.name != facts.name || open->facts.version != facts.version) {
       return DataLoss("{}: {} of {} {}, which is not the build in progress", where, facts.event,
                       facts.name, facts.version);
     }

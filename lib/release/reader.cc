@@ -33,7 +33,8 @@ StatusOr<std::vector<std::string>> EmptyFolders(const std::string& root) {
   std::error_code error;
   for (auto entry = fs::recursive_directory_iterator(root, error);
        !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    if (entry->is_directory(error) && !entry->is_symlink(error) && fs::is_empty(entry->path(), error)) {
+    if (entry->is_directory(error) && !entry->is_symlink(error) &&
+        fs::is_empty(entry->path(), error)) {
       empty.push_back(Printable(entry->path().lexically_relative(root).generic_string()));
     }
     if (error) break;
@@ -53,9 +54,10 @@ StatusOr<Release> ReadRelease(const std::string& path, const ReadLimits& limits)
   const bool rejected = FolderExists(JoinPath(path, evidence::kRejectedFolder));
   const bool verdicts = FolderExists(JoinPath(path, evidence::kVerdictsFolder));
   if (!verdicts && !model && !rejected) {
-    return InvalidArgument("{}: not a release: expected the folders verdicts/ and model/ (or "
-                           "rejected/)",
-                           path);
+    return InvalidArgument(
+        "{}: not a release: expected the folders verdicts/ and model/ (or "
+        "rejected/)",
+        path);
   }
   // With both folders there, `rejected` is outside the model folder and so must be listed, which
   // no verdict does.

@@ -1,6 +1,6 @@
 // Reading a release from disk: which files are there, their bytes, their digests. Nothing is
-// believed here: bundles are kept as bytes and show their statements only through a key (lib/trust).
-// Tests: tests/release/reader_test.cc.
+// believed here: bundles are kept as bytes and show their statements only through a key
+// (lib/trust). Tests: tests/release/reader_test.cc.
 #pragma once
 
 #include <map>
@@ -16,13 +16,13 @@ namespace assize::release {
 
 struct Release {
   std::string path;
-  std::string folder;          // "model" or "rejected"; which of the two is there
-  trust::ModelTree tree;       // what is on disk below it
-  std::map<std::string, std::string> files;  // everything outside the model folder: name -> bytes
+  std::string folder;                          // "model" or "rejected"; which of the two is there
+  trust::ModelTree tree;                       // what is on disk below it
+  std::map<std::string, std::string> files;    // everything outside the model folder: name -> bytes
   std::map<std::string, std::string> digests;  // the same names -> hex SHA-256
   std::vector<std::string> odd_names;  // names that may not stand in a release, escaped for display
   std::vector<std::string> empty_folders;  // folders that hold no file
-  int newest_verdict = 0;      // highest number N with verdicts/0001 .. N all there
+  int newest_verdict = 0;                  // highest number N with verdicts/0001 .. N all there
   bool has_signature() const { return files.contains("model.sig"); }
 };
 

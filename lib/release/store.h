@@ -28,8 +28,9 @@ struct RoleKeys {
 };
 
 struct Published {
-  std::string path;      // of the release
-  std::string verdict;   // "PASSED", "FAILED", "UNDECIDED"; the store's outcome of the last is FAILED
+  std::string path;  // of the release
+  std::string
+      verdict;  // "PASSED", "FAILED", "UNDECIDED"; the store's outcome of the last is FAILED
   std::string sentence;  // evidence::HonestSentence
   std::string verdict_sha256;
 };

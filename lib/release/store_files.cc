@@ -1,12 +1,13 @@
 // POSIX side of the journal: flock, append, fsync, and taking back a write that failed half-way.
 #include "lib/release/store_files.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "lib/release/journal.h"
@@ -22,7 +23,8 @@ std::string Reason() { return std::strerror(errno); }
 StatusOr<JournalFile> JournalFile::Open(const std::string& path) {
   JournalFile file;
   file.path_ = path;
-  file.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+  file.fd_ =
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
   if (file.fd_ < 0) {
     if (errno == ELOOP) return InvalidArgument("{}: a symbolic link, expected a file", path);
     return Unavailable("{}: cannot open the journal: {}", path, Reason());

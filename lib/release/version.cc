@@ -18,7 +18,8 @@ Status Wrong(std::string_view text, const std::string& why) {
 
 StatusOr<uint64_t> Number(std::string_view part, std::string_view text) {
   if (part.empty()) return Wrong(text, "a number is missing");
-  if (part.size() > 1 && part[0] == '0') return Wrong(text, fmt::format("\"{}\" has a leading zero", part));
+  if (part.size() > 1 && part[0] == '0')
+    return Wrong(text, fmt::format("\"{}\" has a leading zero", part));
   if (part.size() > 18 || !std::all_of(part.begin(), part.end(), IsDigit)) {
     return Wrong(text, fmt::format("\"{}\" is no number", part));
   }

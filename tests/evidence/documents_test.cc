@@ -113,8 +113,8 @@ TEST(Oscal, DemoKeysAndFailedCriteriaAreNotSatisfied) {
 
 TEST(MlBom, HasTextForEveryMetric) {
   const Json bom = evidence::MlBom(SomeBuild(), SomeRelease());
-  const Json& metrics = bom["metadata"]["component"]["modelCard"]["quantitativeAnalysis"]
-                           ["performanceMetrics"];
+  const Json& metrics =
+      bom["metadata"]["component"]["modelCard"]["quantitativeAnalysis"]["performanceMetrics"];
   EXPECT_GE(metrics.size(), 4u);
   for (const Json& metric : metrics) EXPECT_TRUE(metric["value"].is_string()) << metric;
 }
@@ -160,8 +160,8 @@ TEST(ReportPage, LoadsAndRunsNothing) {
 
 TEST(ReportPage, ShowsTheNumbersOfTheReport) {
   const std::string page = evidence::ReportHtml(SomeBuild(), SomeRelease());
-  for (const char* text : {"98.50 % (394/400)", "51.23 MB", "14.32 MB", "−72.0 %",
-                           "fuse-conv-bn", "CR-1042", "top1-max-drop", "123,456"}) {
+  for (const char* text : {"98.50 % (394/400)", "51.23 MB", "14.32 MB", "−72.0 %", "fuse-conv-bn",
+                           "CR-1042", "top1-max-drop", "123,456"}) {
     EXPECT_NE(page.find(text), std::string::npos) << text;
   }
 }

@@ -28,10 +28,10 @@ TEST_F(EvidenceAttacks, forged_report_html) {
   std::string report = ReadText(JoinPath(release_, evidence::kReportFile));
   WriteText(JoinPath(release_, evidence::kReportFile), Replace(report, "98.5", "99.9"));
   Refused(release_, "files-listed");
-  EXPECT_EQ(Must(policy::Verify(Must(release::ReadRelease(release_)),
-                                {TestKeys().releaser.public_key()}))
-                .exit_code,
-            ExitCode::kNotTrusted);
+  EXPECT_EQ(
+      Must(policy::Verify(Must(release::ReadRelease(release_)), {TestKeys().releaser.public_key()}))
+          .exit_code,
+      ExitCode::kNotTrusted);
 }
 
 TEST_F(EvidenceAttacks, bare_document_differs_from_the_signed_one) {
@@ -58,9 +58,9 @@ TEST_F(EvidenceAttacks, evidence_ported_by_shared_labels) {
   other.version = "1.1.0";
   other.files["model.onnx"] = "a better model";
   const std::string donor = Make(other);
-  for (const char* file : {evidence::kEvaluationFile, evidence::kProvenanceFile,
-                           evidence::kTestResultFile, evidence::kMlBomFile,
-                           evidence::kControlsFile}) {
+  for (const char* file :
+       {evidence::kEvaluationFile, evidence::kProvenanceFile, evidence::kTestResultFile,
+        evidence::kMlBomFile, evidence::kControlsFile}) {
     const std::string path = Copy();
     std::filesystem::copy_file(JoinPath(donor, file), JoinPath(path, file),
                                std::filesystem::copy_options::overwrite_existing);
@@ -116,6 +116,26 @@ TEST_F(EvidenceAttacks, forged_verdict_flags) {
   Resign(JoinPath(path, evidence::VerdictFile(1)), flip, TestKeys().releaser);
   Relist(path, TestKeys().releaser);
   Refused(path, "bounds-recomputed");
+}
+
+TEST_F(EvidenceAttacks, test_result_says_passed) {
+  Recipe bad = recipe_;
+  bad.version = "1.1.0";
+  bad.wrong = 60;
+  const std::string path = CopyOut(Make(bad), store_.path() + "/forged");
+  Resign(
+      JoinPath(path, evidence::kTestResultFile),
+      [](Json& statement) { statement["predicate"]["result"] = "PASSED"; }, TestKeys().evaluator);
+  Relist(path, TestKeys().releaser);
+  Refused(path, "bounds-recomputed");
+}
+
+TEST_F(EvidenceAttacks, passes_of_another_model) {
+  policy::GateOptions options = Loaded(recipe_);
+  options.structural_digest = HexOf("structure after");
+  EXPECT_EQ(RunGate(release_, PolicyOf(recipe_), clock_, options).exit_code, ExitCode::kOk);
+  options.structural_digest = HexOf("another structure");
+  ExpectRefused(release_, PolicyOf(recipe_), clock_, options, "subjects-bound");
 }
 
 TEST_F(EvidenceAttacks, nan_metric) {
@@ -240,13 +260,11 @@ TEST_F(EvidenceAttacks, patient_id_canary_in_file_name) {
   // A recipe that still names the file is stopped before anything is published.
   recipe.version = "1.2.0";
   const evidence::PlanFacts plan = PlanOf(recipe);
-  release::Build build =
-      Must(release::Store(Store()).Begin(plan, TestKeys().Roles(), clock_));
+  release::Build build = Must(release::Store(Store()).Begin(plan, TestKeys().Roles(), clock_));
   Must(build.SealCriteria(plan));
   WriteText(build.model_folder() + "/model.onnx", recipe.files["model.onnx"]);
   WriteText(build.model_folder() + "/MRN-00471142_Doe.npz", "x");
-  const auto published =
-      build.Finish(BuildOf(recipe, clock_), "model.onnx", recipe.withheld);
+  const auto published = build.Finish(BuildOf(recipe, clock_), "model.onnx", recipe.withheld);
   ASSERT_FALSE(published.ok());
   EXPECT_EQ(published.status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(Message(published.status()).find("00471142"), std::string::npos);

@@ -68,7 +68,8 @@ inline void ExpectRefused(const std::string& path, const policy::GatePolicy& pol
   ASSERT_NE(found, nullptr);
   EXPECT_TRUE(found->status == policy::CheckStatus::kFail ||
               found->status == policy::CheckStatus::kNotRun)
-      << check << " passed; failed: " << Failures(result) << "\n" << result.ToText();
+      << check << " passed; failed: " << Failures(result) << "\n"
+      << result.ToText();
   EXPECT_FALSE(found->about_criteria);
   EXPECT_FALSE(found->reason.empty() || found->mend.empty());
   EXPECT_EQ(Snapshot(path), before) << "the gate wrote into a release that it does not trust";

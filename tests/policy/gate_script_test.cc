@@ -31,8 +31,8 @@ class OtherTools : public GateTest {
     }
     const std::string file = store_.path() + "/verify.sh";
     WriteText(file, script);
-    return Shell("cd '" + release + "' && PUB='" + (key.empty() ? public_key_ : key) +
-                 "' bash '" + file + "'");
+    return Shell("cd '" + release + "' && PUB='" + (key.empty() ? public_key_ : key) + "' bash '" +
+                 file + "'");
   }
 
   std::string public_key_;
@@ -107,7 +107,8 @@ TEST_F(OtherTools, RefuseWhatWasTamperedWith) {
     attack(path);
     const Ran gate = GateScript(path);
     EXPECT_TRUE(gate.exit == 4 || (gate.exit == 3 && !FolderExists(path + "/verdicts")))
-        << what << ": " << gate.exit << "\n" << gate.output;
+        << what << ": " << gate.exit << "\n"
+        << gate.output;
     const Ran by_hand = FollowVerifyMd(path);
     EXPECT_NE(by_hand.exit, 0) << what << "\n" << by_hand.output;
   }
@@ -136,10 +137,9 @@ TEST_F(OtherTools, verify_md_with_attacker_key) {
   // The attacker signs everything with a key of his own; his VERIFY.md shows his fingerprint.
   Recipe recipe = recipe_;
   recipe.files["model.onnx"] = "a model of the attacker";
-  const std::string path =
-      Must(TryRelease(store_.path() + "/forger", recipe, TestKeys().All(TestKeys().attacker),
-                      clock_))
-          .path;
+  const std::string path = Must(TryRelease(store_.path() + "/forger", recipe,
+                                           TestKeys().All(TestKeys().attacker), clock_))
+                               .path;
   const std::string own = store_.path() + "/attacker.pub";
   Must(TestKeys().attacker.public_key().Write(own));
   EXPECT_EQ(FollowVerifyMd(path, own).exit, 0);  // it holds together by itself
@@ -157,9 +157,9 @@ TEST_F(OtherTools, verify_md_with_attacker_key) {
 }
 
 TEST_F(OtherTools, shell_metacharacters_in_name) {
-  for (const char* name : {"/model/$(touch pwned)", "/evidence/`touch pwned`", "/a;touch pwned",
-                           "/model/-rf", "/evidence/x\ny", "/a b", "/model/*",
-                           "/'; touch pwned; '"}) {
+  for (const char* name :
+       {"/model/$(touch pwned)", "/evidence/`touch pwned`", "/a;touch pwned", "/model/-rf",
+        "/evidence/x\ny", "/a b", "/model/*", "/'; touch pwned; '"}) {
     const std::string path = Copy();
     WriteText(path + name, "x");
     const Ran gate = GateScript(path);

@@ -9,8 +9,7 @@ using Gates = GateTest;
 
 TEST_F(Gates, AnHonestReleasePassesEveryCheck) {
   const auto before = Snapshot(release_);
-  const policy::GateResult result =
-      RunGate(release_, PolicyOf(recipe_), clock_, Loaded(recipe_));
+  const policy::GateResult result = RunGate(release_, PolicyOf(recipe_), clock_, Loaded(recipe_));
   EXPECT_EQ(result.exit_code, ExitCode::kOk) << result.ToText();
   EXPECT_EQ(result.checks.size(), policy::CheckIds().size());
   for (size_t i = 0; i < result.checks.size(); ++i) {
@@ -72,18 +71,17 @@ TEST_F(Gates, AFailedReleaseIsHonestAndNotUsable) {
   const policy::GateResult result = RunGate(path, PolicyOf(recipe_), clock_, Loaded(recipe_));
   EXPECT_EQ(result.exit_code, ExitCode::kFindings) << result.ToText();
   EXPECT_EQ(Failures(result), "bounds-recomputed");
-  EXPECT_EQ(Must(policy::Verify(Must(release::ReadRelease(path)),
-                                {TestKeys().releaser.public_key()}))
-                .exit_code,
-            ExitCode::kFindings);
+  EXPECT_EQ(
+      Must(policy::Verify(Must(release::ReadRelease(path)), {TestKeys().releaser.public_key()}))
+          .exit_code,
+      ExitCode::kFindings);
 }
 
 TEST_F(Gates, UnmetSeparationReadsWaivedNeverPass) {
   Recipe own = recipe_;
   own.version = "1.2.0";
   const trust::PrivateKey& demo = TestKeys().demo;
-  const std::string path =
-      Must(TryRelease(Store(), own, TestKeys().All(demo), clock_)).path;
+  const std::string path = Must(TryRelease(Store(), own, TestKeys().All(demo), clock_)).path;
   policy::GatePolicy policy = PolicyOf(recipe_);
   policy.allow_demo_keys = true;
   policy.separate.clear();
@@ -114,8 +112,7 @@ TEST_F(Gates, MeasuringAgainRaisesTheLevelOrFindsTheLie) {
   policy.require_reevaluation = true;
   const policy::GateResult good = RunGate(release_, policy, clock_, options);
   EXPECT_EQ(good.exit_code, ExitCode::kOk) << good.ToText();
-  EXPECT_EQ(good.levels,
-            (std::vector<std::string>{"ASSIZE_SEPARATED", "ASSIZE_REEVALUATED"}));
+  EXPECT_EQ(good.levels, (std::vector<std::string>{"ASSIZE_SEPARATED", "ASSIZE_REEVALUATED"}));
   Recipe truth = recipe_;
   truth.wrong = 11;
   options.reevaluated = ReportOf(truth);
@@ -125,6 +122,16 @@ TEST_F(Gates, MeasuringAgainRaisesTheLevelOrFindsTheLie) {
   truth.wrong = 60;
   options.reevaluated = ReportOf(truth);
   EXPECT_EQ(RunGate(release_, policy, clock_, options).exit_code, ExitCode::kFindings);
+}
+
+TEST_F(Gates, AVerdictIsSignedOnlyByAKeyThatTheNextGateTrusts) {
+  policy::GateOptions options = Loaded(recipe_);
+  options.gate_key = &TestKeys().builder;
+  const StatusOr<policy::GateResult> result =
+      policy::Gate(Must(release::ReadRelease(release_)), PolicyOf(recipe_), clock_, options);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(ExitCodeOf(result.status()), ExitCode::kUsage);
+  EXPECT_FALSE(FileExists(JoinPath(release_, evidence::VerdictFile(2))));
 }
 
 TEST_F(Gates, AnEmptyPolicyIsAUsageError) {

@@ -18,15 +18,14 @@ policy::TrustedKey& KeyOf(policy::GatePolicy& policy, const trust::PrivateKey& k
 TEST_F(KeyAttacks, another_key) {
   Recipe recipe = recipe_;
   recipe.version = "1.1.0";
-  const std::string path =
-      Must(TryRelease(store_.path() + "/forger", recipe, TestKeys().All(TestKeys().attacker),
-                      clock_))
-          .path;
+  const std::string path = Must(TryRelease(store_.path() + "/forger", recipe,
+                                           TestKeys().All(TestKeys().attacker), clock_))
+                               .path;
   Refused(path, "key-role");
-  EXPECT_EQ(Must(policy::Verify(Must(release::ReadRelease(path)),
-                                {TestKeys().releaser.public_key()}))
-                .exit_code,
-            ExitCode::kNotTrusted);
+  EXPECT_EQ(
+      Must(policy::Verify(Must(release::ReadRelease(path)), {TestKeys().releaser.public_key()}))
+          .exit_code,
+      ExitCode::kNotTrusted);
 }
 
 TEST_F(KeyAttacks, verdict_by_another_key) {
@@ -97,8 +96,8 @@ std::string AddApproval(const std::string& path, const trust::PrivateKey& key,
 }
 
 TEST_F(KeyAttacks, approval_replayed_on_new_version) {
-  const evidence::ApprovalFacts approval = {"safety officer", "approved", "reviewed", "CR-1042",
-                                            clock_.now, std::nullopt};
+  const evidence::ApprovalFacts approval = {"safety officer", "approved", "reviewed",
+                                            "CR-1042",        clock_.now, std::nullopt};
   policy::GatePolicy policy = PolicyOf(recipe_);
   policy.approvals = 1;
   ExpectRefused(release_, policy, clock_, Loaded(recipe_), "separation");
@@ -122,8 +121,8 @@ TEST_F(KeyAttacks, approval_replayed_on_new_version) {
 }
 
 TEST_F(KeyAttacks, self_approval) {
-  const evidence::ApprovalFacts approval = {"developer", "approved", "works for me", "", clock_.now,
-                                            std::nullopt};
+  const evidence::ApprovalFacts approval = {"developer", "approved", "works for me",
+                                            "",          clock_.now, std::nullopt};
   policy::GatePolicy policy = PolicyOf(recipe_);
   policy.approvals = 1;
   KeyOf(policy, TestKeys().builder).roles.insert(Role::kApprover);
@@ -142,11 +141,13 @@ std::string AddWaiver(const std::string& path, const trust::PrivateKey& key,
   const trust::Statement verdict =
       Must(trust::ParseStatement(StatementIn(JoinPath(path, evidence::VerdictFile(1))), "verdict"));
   const Json identity = verdict.predicate[evidence::kVerdictExtension]["release"];
-  const std::string file = JoinPath(path, std::string(evidence::kWaiversFolder) + "/w1.sigstore.json");
-  WriteText(file,
-            Must(trust::SignStatement(evidence::WaiverStatement(identity["name"], identity["version"],
-                                                                verdict.subjects, facts),
-                                      key)));
+  const std::string file =
+      JoinPath(path, std::string(evidence::kWaiversFolder) + "/w1.sigstore.json");
+  WriteText(
+      file,
+      Must(trust::SignStatement(
+          evidence::WaiverStatement(identity["name"], identity["version"], verdict.subjects, facts),
+          key)));
   return file;
 }
 

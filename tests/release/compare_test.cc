@@ -33,17 +33,16 @@ TEST_F(Comparisons, MaskTimesKeysSignaturesAndSequence) {
   Make("b", before, TestKeys().Roles());
   // Four other people, a day later, in a store that has built before.
   const Keys& keys = TestKeys();
-  const release::Release second = Make(
-      "b", recipe, {&keys.approver, &keys.risk_owner, &keys.gate, &keys.attacker}, 86'400);
+  const release::Release second =
+      Make("b", recipe, {&keys.approver, &keys.risk_owner, &keys.gate, &keys.attacker}, 86'400);
   const auto differences = Must(release::CompareReleases(first, second));
   EXPECT_TRUE(differences.empty()) << Text(differences);
 }
 
 TEST_F(Comparisons, FindNothingBetweenTwoRunsOfOneRecipe) {
   const Recipe recipe;
-  const auto differences =
-      Must(release::CompareReleases(Make("a", recipe, TestKeys().Roles()),
-                                    Make("b", recipe, TestKeys().Roles(), 86'400)));
+  const auto differences = Must(release::CompareReleases(
+      Make("a", recipe, TestKeys().Roles()), Make("b", recipe, TestKeys().Roles(), 86'400)));
   EXPECT_TRUE(differences.empty()) << Text(differences);
 }
 

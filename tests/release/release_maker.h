@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,7 +12,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "lib/eval/report.h"
@@ -53,9 +53,10 @@ class TempFolder {
   TempFolder() {
     // In memory where there is such a place: releases are flushed to disk file by file.
     std::error_code error;
-    const auto parent = std::filesystem::is_directory("/dev/shm", error) && ::access("/dev/shm", W_OK) == 0
-                            ? std::filesystem::path("/dev/shm")
-                            : std::filesystem::temp_directory_path();
+    const auto parent =
+        std::filesystem::is_directory("/dev/shm", error) && ::access("/dev/shm", W_OK) == 0
+            ? std::filesystem::path("/dev/shm")
+            : std::filesystem::temp_directory_path();
     std::string name = (parent / "assize-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;

@@ -34,8 +34,6 @@ class Stores : public ::testing::Test {
   Recipe recipe_;
 };
 
-
-
 TEST_F(Stores, PublishWholeReleasesAndJournalThem) {
   const release::Published published = Must(Release(recipe_));
   EXPECT_EQ(published.path, Store() + "/chest-xray/1.0.0");
@@ -168,8 +166,7 @@ TEST_F(Stores, RefuseATamperedJournal) {
 TEST_F(Stores, GoOnWithTheKeyOfAnotherBuilder) {
   Must(Release(recipe_));
   recipe_.version = "1.0.1";
-  EXPECT_TRUE(
-      TryRelease(Store(), recipe_, TestKeys().All(TestKeys().attacker), clock_).ok());
+  EXPECT_TRUE(TryRelease(Store(), recipe_, TestKeys().All(TestKeys().attacker), clock_).ok());
 }
 
 TEST_F(Stores, LeaveNothingWhenABuildCannotBegin) {

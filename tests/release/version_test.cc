@@ -7,10 +7,9 @@ namespace assize::release {
 namespace {
 
 TEST(Versions, FollowThePrecedenceOfSemver) {
-  const char* const kOrder[] = {"1.0.0-alpha",  "1.0.0-alpha.1", "1.0.0-alpha.beta",
-                                "1.0.0-beta",   "1.0.0-beta.2",  "1.0.0-beta.11",
-                                "1.0.0-rc.1",   "1.0.0",         "1.0.1",
-                                "1.2.0",        "1.10.0",        "2.0.0",
+  const char* const kOrder[] = {"1.0.0-alpha",  "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta",
+                                "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1",       "1.0.0",
+                                "1.0.1",        "1.2.0",         "1.10.0",           "2.0.0",
                                 "2.0.1-0.3.7",  "2.0.1-x.7.z.92"};
   for (size_t i = 0; i < std::size(kOrder); ++i) {
     for (size_t j = 0; j < std::size(kOrder); ++j) {
