@@ -205,13 +205,16 @@ void Editor::RenameCapture(Graph& graph, const std::string& from, const std::str
   const ValueRef ref = graph.FindValue(from);
   if (!ref || !graph.value(ref).is_capture) return;
   Editor inner(graph);
-  if (const ValueRef existing = graph.FindValue(to)) {
-    AZ_CHECK(graph.value(existing).is_capture, "\"{}\" would be shadowed in a subgraph", to);
+  const ValueRef existing = graph.FindValue(to);
+  if (existing && graph.value(existing).is_capture) {
     inner.ReplaceAllUses(ref, existing);
     inner.RemoveValue(ref);
-  } else {
-    inner.Rename(ref, to);
+    return;
   }
+  // A local value that hides the outer name makes room: a subgraph's inputs and outputs go by position,
+  // so no name inside it is part of an interface.
+  if (existing) inner.Rename(existing, inner.UniqueName(to));
+  inner.Rename(ref, to);
 }
 
 void Editor::Rename(ValueRef ref, const std::string& name) {
@@ -450,6 +453,7 @@ bool Editor::TakeOver(ValueRef from, ValueRef to) {
     ReplaceAllUses(from, to);
     return true;
   }
+  if (graph_.value(from).is_input) return false;  // its name is the graph's interface twice
   const Value& target = graph_.value(to);
   if (target.is_input || target.is_initializer() || target.is_capture || !target.producer ||
       target.graph_output_uses > 0) {

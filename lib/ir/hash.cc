@@ -43,6 +43,7 @@ class Hasher {
     Count(g.initializers());
     for (const ValueRef ref : g.initializers()) {
       const Value& v = g.value(ref);
+      stream_.UpdateInt(v.initializer ? 1 : 2);
       if (v.initializer) Add(*v.initializer);
       if (v.sparse_initializer) Add(*v.sparse_initializer);
     }

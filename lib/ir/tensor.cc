@@ -49,7 +49,7 @@ Tensor Tensor::FromBytes(DType dtype, Shape dims, std::vector<std::byte> bytes) 
   payload->owned = std::move(bytes);
   payload->bytes = payload->owned;
   const std::optional<int64_t> count = ElementCount(dims);
-  AZ_CHECK(count && ByteCount(dtype, *count) == static_cast<int64_t>(payload->bytes.size()),
+  AZ_CHECK(BitsOf(dtype) > 0 && count && ByteCount(dtype, *count) == static_cast<int64_t>(payload->bytes.size()),
            "{} {} from {} bytes", NameOf(dtype), ShapeText(dims), payload->bytes.size());
   Tensor tensor;
   tensor.dtype_ = dtype;
@@ -66,7 +66,7 @@ Tensor Tensor::View(DType dtype, Shape dims, std::span<const std::byte> bytes,
     return FromBytes(dtype, std::move(dims), std::vector<std::byte>(bytes.begin(), bytes.end()));
   }
   const std::optional<int64_t> count = ElementCount(dims);
-  AZ_CHECK(count && ByteCount(dtype, *count) == static_cast<int64_t>(bytes.size()),
+  AZ_CHECK(BitsOf(dtype) > 0 && count && ByteCount(dtype, *count) == static_cast<int64_t>(bytes.size()),
            "{} {} viewed from {} bytes", NameOf(dtype), ShapeText(dims), bytes.size());
   auto payload = std::make_shared<Payload>();
   payload->bytes = bytes;

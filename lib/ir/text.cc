@@ -2,6 +2,7 @@
 // Tests: tests/ir/text_test.cc.
 #include "lib/ir/text.h"
 
+#include <algorithm>
 #include <cctype>
 
 namespace assize::ir {
@@ -48,9 +49,9 @@ std::string RefsText(const Graph& graph, const std::vector<ValueRef>& refs) {
 std::string TensorText(const Tensor& tensor, int64_t max_elements) {
   std::string text = tensor.TypeText();
   const int64_t count = tensor.element_count();
-  if (count == 0 || count > max_elements || tensor.dtype() == DType::kComplex64 ||
-      tensor.dtype() == DType::kComplex128) {
-    return text;
+  if (count == 0) return text;
+  if (count > max_elements || tensor.dtype() == DType::kComplex64 || tensor.dtype() == DType::kComplex128) {
+    return text + " sha256:" + Hex(tensor.digest()).substr(0, 16);  // so that two texts differ when elements do
   }
   text += " {";
   if (tensor.dtype() == DType::kString) {
@@ -105,7 +106,7 @@ struct ValueText {
 std::string NodeText(const Graph& graph, NodeRef ref, const TextOptions& options) {
   const Node& node = graph.node(ref);
   std::string text = fmt::format("{} = {}{}({})", RefsText(graph, node.outputs),
-                                 node.domain.empty() ? "" : node.domain + ".", NameText(node.op_type),
+                                 node.domain.empty() ? "" : NameText(node.domain) + ".", NameText(node.op_type),
                                  RefsText(graph, node.inputs));
   std::string attributes;
   for (const Attribute& attribute : node.attributes) {
@@ -157,11 +158,11 @@ std::string Print(const Graph& graph, const TextOptions& options) {
 std::string Print(const Model& model, const TextOptions& options) {
   std::string text = fmt::format("model ir {}", model.ir_version);
   for (const OpsetImport& import : model.opset_imports) {
-    text += fmt::format(" {}:{}", import.domain.empty() ? "ai.onnx" : import.domain, import.version);
+    text += fmt::format(" {}:{}", import.domain.empty() ? "ai.onnx" : NameText(import.domain), import.version);
   }
   text += "\n" + Print(model.graph, options);
   for (const Function& function : model.functions) {
-    text += fmt::format("function {}.{}({}) -> ({})\n", function.domain, NameText(function.name),
+    text += fmt::format("function {}.{}({}) -> ({})\n", NameText(function.domain), NameText(function.name),
                         RefsText(function.body, function.body.inputs()),
                         RefsText(function.body, function.body.outputs()));
     text += Indented(Print(function.body, options));

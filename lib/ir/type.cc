@@ -40,12 +40,26 @@ bool operator==(const Type& a, const Type& b) {
 
 namespace {
 
+// Names come from untrusted files: control bytes stay off the terminal.
+std::string Printable(const std::string& name) {
+  std::string text;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      text += fmt::format("\\u{:04x}", byte);
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
 std::string DimsText(const std::optional<std::vector<Dim>>& shape) {
   if (!shape) return "[...]";
   std::string text = "[";
   for (const Dim& dim : *shape) {
     if (text.size() > 1) text += ",";
-    text += dim.value ? std::to_string(*dim.value) : dim.param.empty() ? "?" : dim.param;
+    text += dim.value ? std::to_string(*dim.value) : dim.param.empty() ? "?" : Printable(dim.param);
   }
   return text + "]";
 }
@@ -61,7 +75,7 @@ std::string TypeText(const Type& type) {
     case Type::Kind::kSequence: return fmt::format("seq({})", element);
     case Type::Kind::kOptional: return fmt::format("optional({})", element);
     case Type::Kind::kMap: return fmt::format("map({}, {})", ShortNameOf(type.dtype), element);
-    case Type::Kind::kOpaque: return fmt::format("opaque({}, {})", type.opaque_domain, type.opaque_name);
+    case Type::Kind::kOpaque: return fmt::format("opaque({}, {})", Printable(type.opaque_domain), Printable(type.opaque_name));
     case Type::Kind::kUnset: return "?";
   }
   return "?";
