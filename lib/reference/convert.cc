@@ -14,9 +14,7 @@ namespace {
 
 using ir::DType;
 
-bool IsSmallFloat(DType dtype) {
-  return ir::IsFloating(dtype) && ir::BitsOf(dtype) <= 8;
-}
+bool IsSmallFloat(DType dtype) { return ir::IsFloating(dtype) && ir::BitsOf(dtype) <= 8; }
 
 bool HasNan(DType dtype) {
   return dtype != DType::kFloat4E2M1 && dtype != DType::kFloat6E2M3 && dtype != DType::kFloat6E3M2;
@@ -31,7 +29,8 @@ std::vector<std::byte> Unpack(const ir::Tensor& tensor) {
   const unsigned mask = (1u << bits) - 1;
   for (size_t i = 0; i < out.size(); ++i) {
     const auto byte = std::to_integer<unsigned>(packed[i / static_cast<size_t>(per_byte)]);
-    out[i] = std::byte((byte >> (static_cast<int>(i % static_cast<size_t>(per_byte)) * bits)) & mask);
+    out[i] =
+        std::byte((byte >> (static_cast<int>(i % static_cast<size_t>(per_byte)) * bits)) & mask);
   }
   return out;
 }
@@ -53,17 +52,38 @@ ir::Tensor Pack(DType dtype, ir::Shape dims, std::span<const std::byte> cells) {
 template <typename Visit>
 bool VisitPlain(DType dtype, Visit&& visit) {
   switch (dtype) {
-    case DType::kFloat: visit.template operator()<float>(); return true;
-    case DType::kDouble: visit.template operator()<double>(); return true;
-    case DType::kUint8: visit.template operator()<uint8_t>(); return true;
-    case DType::kInt8: visit.template operator()<int8_t>(); return true;
-    case DType::kUint16: visit.template operator()<uint16_t>(); return true;
-    case DType::kInt16: visit.template operator()<int16_t>(); return true;
-    case DType::kInt32: visit.template operator()<int32_t>(); return true;
-    case DType::kInt64: visit.template operator()<int64_t>(); return true;
-    case DType::kUint32: visit.template operator()<uint32_t>(); return true;
-    case DType::kUint64: visit.template operator()<uint64_t>(); return true;
-    default: return false;
+    case DType::kFloat:
+      visit.template operator()<float>();
+      return true;
+    case DType::kDouble:
+      visit.template operator()<double>();
+      return true;
+    case DType::kUint8:
+      visit.template operator()<uint8_t>();
+      return true;
+    case DType::kInt8:
+      visit.template operator()<int8_t>();
+      return true;
+    case DType::kUint16:
+      visit.template operator()<uint16_t>();
+      return true;
+    case DType::kInt16:
+      visit.template operator()<int16_t>();
+      return true;
+    case DType::kInt32:
+      visit.template operator()<int32_t>();
+      return true;
+    case DType::kInt64:
+      visit.template operator()<int64_t>();
+      return true;
+    case DType::kUint32:
+      visit.template operator()<uint32_t>();
+      return true;
+    case DType::kUint64:
+      visit.template operator()<uint64_t>();
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -116,8 +136,10 @@ bool IsUnsigned(DType dtype) {
     case DType::kUint16:
     case DType::kUint32:
     case DType::kUint64:
-    case DType::kBool: return true;
-    default: return false;
+    case DType::kBool:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -140,7 +162,8 @@ float RoundToOdd(double value) {
   }
   // Toward zero, then the sticky bit.
   float truncated = nearest;
-  if (std::fabs(static_cast<double>(nearest)) > std::fabs(value)) truncated = std::nextafterf(nearest, 0.0f);
+  if (std::fabs(static_cast<double>(nearest)) > std::fabs(value))
+    truncated = std::nextafterf(nearest, 0.0f);
   return std::bit_cast<float>(std::bit_cast<uint32_t>(truncated) | 1u);
 }
 
@@ -220,14 +243,23 @@ ir::Tensor FromReals(DType dtype, ir::Shape dims, std::span<const double> values
   std::vector<std::byte> bytes(values.size() * static_cast<size_t>(std::max(bits, 8) / 8));
   for (size_t i = 0; i < values.size(); ++i) {
     switch (dtype) {
-      case DType::kDouble: StoreAt(bytes.data(), i, values[i]); break;
-      case DType::kFloat: StoreAt(bytes.data(), i, static_cast<float>(values[i])); break;
-      case DType::kFloat16: StoreAt(bytes.data(), i, ir::FloatToHalf(RoundToOdd(values[i]))); break;
-      case DType::kBfloat16: StoreAt(bytes.data(), i, ir::FloatToBfloat16(RoundToOdd(values[i]))); break;
+      case DType::kDouble:
+        StoreAt(bytes.data(), i, values[i]);
+        break;
+      case DType::kFloat:
+        StoreAt(bytes.data(), i, static_cast<float>(values[i]));
+        break;
+      case DType::kFloat16:
+        StoreAt(bytes.data(), i, ir::FloatToHalf(RoundToOdd(values[i])));
+        break;
+      case DType::kBfloat16:
+        StoreAt(bytes.data(), i, ir::FloatToBfloat16(RoundToOdd(values[i])));
+        break;
       default:
         // The formats without NaN make it -0, as ONNX's cases do.
         bytes[i] = std::byte(ir::FloatToSmallFloat(
-            dtype, std::isnan(values[i]) && !HasNan(dtype) ? -0.0f : RoundToOdd(values[i]), saturate));
+            dtype, std::isnan(values[i]) && !HasNan(dtype) ? -0.0f : RoundToOdd(values[i]),
+            saturate));
         break;
     }
   }
@@ -241,9 +273,11 @@ ir::Tensor FromInts(DType dtype, ir::Shape dims, std::span<const int64_t> values
     for (size_t i = 0; i < values.size(); ++i) reals[i] = static_cast<double>(values[i]);
     return FromReals(dtype, std::move(dims), reals);
   }
-  std::vector<std::byte> bytes(values.size() * static_cast<size_t>(std::max(ir::BitsOf(dtype), 8) / 8));
+  std::vector<std::byte> bytes(values.size() *
+                               static_cast<size_t>(std::max(ir::BitsOf(dtype), 8) / 8));
   if (!VisitPlain(dtype, [&]<typename T>() {
-        for (size_t i = 0; i < values.size(); ++i) StoreAt(bytes.data(), i, static_cast<T>(values[i]));
+        for (size_t i = 0; i < values.size(); ++i)
+          StoreAt(bytes.data(), i, static_cast<T>(values[i]));
       })) {
     for (size_t i = 0; i < values.size(); ++i) {
       bytes[i] = dtype == DType::kBool ? std::byte{values[i] != 0 ? uint8_t{1} : uint8_t{0}}
@@ -256,7 +290,8 @@ ir::Tensor FromInts(DType dtype, ir::Shape dims, std::span<const int64_t> values
 
 ir::Tensor FromBools(ir::Shape dims, std::span<const uint8_t> values) {
   std::vector<std::byte> bytes(values.size());
-  for (size_t i = 0; i < values.size(); ++i) bytes[i] = std::byte{values[i] != 0 ? uint8_t{1} : uint8_t{0}};
+  for (size_t i = 0; i < values.size(); ++i)
+    bytes[i] = std::byte{values[i] != 0 ? uint8_t{1} : uint8_t{0}};
   return ir::Tensor::FromBytes(DType::kBool, std::move(dims), std::move(bytes));
 }
 
@@ -291,11 +326,21 @@ void CellWriter::Copy(int64_t to, const CellReader& from, int64_t index) {
   std::byte* out = cells_.data() + to * width_;
   const std::byte* in = from.base_ + index * width_;
   switch (width_) {  // fixed sizes let the compiler move one register
-    case 1: *out = *in; break;
-    case 2: std::memcpy(out, in, 2); break;
-    case 4: std::memcpy(out, in, 4); break;
-    case 8: std::memcpy(out, in, 8); break;
-    default: std::memcpy(out, in, static_cast<size_t>(width_)); break;
+    case 1:
+      *out = *in;
+      break;
+    case 2:
+      std::memcpy(out, in, 2);
+      break;
+    case 4:
+      std::memcpy(out, in, 4);
+      break;
+    case 8:
+      std::memcpy(out, in, 8);
+      break;
+    default:
+      std::memcpy(out, in, static_cast<size_t>(width_));
+      break;
   }
 }
 
@@ -305,7 +350,8 @@ void CellWriter::CopyRun(int64_t to, const CellReader& from, int64_t index, int6
     for (int64_t i = 0; i < count; ++i) Copy(to + i, from, index + i);
     return;
   }
-  std::memcpy(cells_.data() + to * width_, from.base_ + index * width_, static_cast<size_t>(count * width_));
+  std::memcpy(cells_.data() + to * width_, from.base_ + index * width_,
+              static_cast<size_t>(count * width_));
 }
 
 ir::Tensor CellWriter::Finish(ir::Shape dims) && {

@@ -17,7 +17,8 @@ int64_t BytesOf(const RuntimeValue& value) {
   int64_t bytes = 0;
   if (value.is_tensor()) {
     if (value.tensor.dtype() == ir::DType::kString) {
-      for (const std::string& text : value.tensor.strings()) bytes += static_cast<int64_t>(text.size()) + 32;
+      for (const std::string& text : value.tensor.strings())
+        bytes += static_cast<int64_t>(text.size()) + 32;
     } else {
       bytes = static_cast<int64_t>(value.tensor.bytes().size());
     }
@@ -29,10 +30,14 @@ int64_t BytesOf(const RuntimeValue& value) {
 
 std::string_view KindName(const RuntimeValue& value) {
   switch (value.kind) {
-    case RuntimeValue::Kind::kAbsent: return "nothing";
-    case RuntimeValue::Kind::kTensor: return "a tensor";
-    case RuntimeValue::Kind::kSequence: return "a sequence";
-    case RuntimeValue::Kind::kOptionalNone: return "an empty optional";
+    case RuntimeValue::Kind::kAbsent:
+      return "nothing";
+    case RuntimeValue::Kind::kTensor:
+      return "a tensor";
+    case RuntimeValue::Kind::kSequence:
+      return "a sequence";
+    case RuntimeValue::Kind::kOptionalNone:
+      return "an empty optional";
   }
   return "";
 }
@@ -40,7 +45,8 @@ std::string_view KindName(const RuntimeValue& value) {
 std::optional<int64_t> OpsetOf(const Frame& frame, std::string_view domain) {
   if (domain == "ai.onnx") domain = "";
   for (const ir::OpsetImport& import : *frame.opsets) {
-    const std::string_view imported = import.domain == "ai.onnx" ? std::string_view() : import.domain;
+    const std::string_view imported =
+        import.domain == "ai.onnx" ? std::string_view() : import.domain;
     if (imported == domain) return import.version;
   }
   return std::nullopt;
@@ -66,8 +72,8 @@ Status CheckFeed(const ir::Value& input, const RuntimeValue& feed) {
 
 }  // namespace
 
-StatusOr<std::vector<RuntimeValue>> Executor::RunMain(const std::map<std::string, RuntimeValue>& feeds,
-                                                      const std::vector<std::string>& fetch) {
+StatusOr<std::vector<RuntimeValue>> Executor::RunMain(
+    const std::map<std::string, RuntimeValue>& feeds, const std::vector<std::string>& fetch) {
   const ir::Graph& graph = model_.graph;
   Bound bound;
   for (const auto& [name, feed] : feeds) {
@@ -83,7 +89,8 @@ StatusOr<std::vector<RuntimeValue>> Executor::RunMain(const std::map<std::string
   for (ir::ValueRef input : graph.inputs()) {
     const ir::Value& value = graph.value(input);
     if (!value.is_initializer() && !feeds.contains(value.name)) {
-      return InvalidArgument("input \"{}\" ({}) has no value", value.name, ir::TypeText(value.type));
+      return InvalidArgument("input \"{}\" ({}) has no value", value.name,
+                             ir::TypeText(value.type));
     }
   }
   std::vector<ir::ValueRef> wanted = graph.outputs();
@@ -102,9 +109,9 @@ StatusOr<std::vector<RuntimeValue>> Executor::RunMain(const std::map<std::string
   return RunGraph(scope, std::move(bound), wanted);
 }
 
-StatusOr<std::vector<RuntimeValue>> Executor::EvaluateOne(const ir::Graph& graph, ir::NodeRef ref,
-                                                          const std::vector<RuntimeValue>& inputs,
-                                                          const std::map<std::string, RuntimeValue>& captures) {
+StatusOr<std::vector<RuntimeValue>> Executor::EvaluateOne(
+    const ir::Graph& graph, ir::NodeRef ref, const std::vector<RuntimeValue>& inputs,
+    const std::map<std::string, RuntimeValue>& captures) {
   const ir::Node& node = graph.node(ref);
   std::map<std::string, RuntimeValue> visible = captures;
   for (size_t i = 0; i < inputs.size() && i < node.inputs.size(); ++i) {
@@ -119,11 +126,12 @@ StatusOr<std::vector<RuntimeValue>> Executor::EvaluateOne(const ir::Graph& graph
   return RunNode(graph, ref, &scope, frame, inputs);
 }
 
-StatusOr<std::vector<RuntimeValue>> Executor::RunBody(const ir::Graph& graph, std::vector<RuntimeValue> inputs,
+StatusOr<std::vector<RuntimeValue>> Executor::RunBody(const ir::Graph& graph,
+                                                      std::vector<RuntimeValue> inputs,
                                                       const Scope* parent, const Frame* frame) {
   if (inputs.size() > graph.inputs().size()) {
-    return InvalidArgument("graph \"{}\" has {} inputs, {} are given", graph.name(), graph.inputs().size(),
-                           inputs.size());
+    return InvalidArgument("graph \"{}\" has {} inputs, {} are given", graph.name(),
+                           graph.inputs().size(), inputs.size());
   }
   Bound bound;
   for (size_t i = 0; i < graph.inputs().size(); ++i) {
@@ -137,8 +145,9 @@ StatusOr<std::vector<RuntimeValue>> Executor::RunBody(const ir::Graph& graph, st
   scope.parent = parent;
   if (++depth_ > limits_.max_call_depth) {
     --depth_;
-    return ResourceExhausted("functions and subgraphs nest deeper than the limit max_call_depth ({})",
-                             limits_.max_call_depth);
+    return ResourceExhausted(
+        "functions and subgraphs nest deeper than the limit max_call_depth ({})",
+        limits_.max_call_depth);
   }
   auto result = RunGraph(scope, std::move(bound), graph.outputs());
   --depth_;
@@ -175,7 +184,8 @@ StatusOr<RuntimeValue> Executor::LookupName(const Scope& scope, const std::strin
   if (ref && !scope.graph->value(ref).is_capture) return Lookup(scope, ref);
   if (scope.parent != nullptr) return LookupName(*scope.parent, name);
   if (scope.outer != nullptr) {
-    if (const auto found = scope.outer->find(name); found != scope.outer->end()) return found->second;
+    if (const auto found = scope.outer->find(name); found != scope.outer->end())
+      return found->second;
   }
   return InvalidArgument("no value \"{}\" in the graph or around it", name);
 }
@@ -186,7 +196,8 @@ StatusOr<RuntimeValue> Executor::Lookup(const Scope& scope, ir::ValueRef ref) co
   const ir::Value& value = scope.graph->value(ref);
   if (value.initializer) return RuntimeValue::Of(value.initializer->tensor);
   if (value.sparse_initializer) {
-    AZ_ASSIGN_OR_RETURN(ir::Tensor dense, Densify(*value.sparse_initializer, limits_.max_tensor_bytes));
+    AZ_ASSIGN_OR_RETURN(ir::Tensor dense,
+                        Densify(*value.sparse_initializer, limits_.max_tensor_bytes));
     return RuntimeValue::Of(std::move(dense));
   }
   if (value.is_capture) {
@@ -260,8 +271,9 @@ StatusOr<std::vector<RuntimeValue>> Executor::RunGraph(Scope& scope, Bound bound
       }
     }
     if (live_bytes_ > limits_.max_total_bytes) {
-      failure = ResourceExhausted("{}: live values hold {} bytes, above the limit max_total_bytes ({})",
-                                  ir::NodeLabel(graph, order[i]), live_bytes_, limits_.max_total_bytes);
+      failure =
+          ResourceExhausted("{}: live values hold {} bytes, above the limit max_total_bytes ({})",
+                            ir::NodeLabel(graph, order[i]), live_bytes_, limits_.max_total_bytes);
       break;
     }
     for (const auto* refs : {&node.inputs, &node.captures}) {
@@ -284,11 +296,12 @@ StatusOr<std::vector<RuntimeValue>> Executor::RunGraph(Scope& scope, Bound bound
   return results;
 }
 
-StatusOr<std::vector<RuntimeValue>> Executor::RunNode(const ir::Graph& graph, ir::NodeRef ref, const Scope* scope,
-                                                      const Frame& frame,
+StatusOr<std::vector<RuntimeValue>> Executor::RunNode(const ir::Graph& graph, ir::NodeRef ref,
+                                                      const Scope* scope, const Frame& frame,
                                                       const std::vector<RuntimeValue>& inputs) {
   const ir::Node& node = graph.node(ref);
-  if (const ir::Function* function = model_.FindFunction(node.domain, node.op_type, node.overload)) {
+  if (const ir::Function* function =
+          model_.FindFunction(node.domain, node.op_type, node.overload)) {
     auto result = CallFunction(*function, node, frame, inputs);
     if (!result.ok()) return Annotate(result.status(), ir::NodeLabel(graph, ref));
     return result;
@@ -296,12 +309,13 @@ StatusOr<std::vector<RuntimeValue>> Executor::RunNode(const ir::Graph& graph, ir
   const std::string domain = node.domain.empty() ? "ai.onnx" : node.domain;
   const std::optional<int64_t> opset = OpsetOf(frame, node.domain);
   if (!opset) {
-    return InvalidArgument("{}: no opset is imported for domain {}", ir::NodeLabel(graph, ref), domain);
+    return InvalidArgument("{}: no opset is imported for domain {}", ir::NodeLabel(graph, ref),
+                           domain);
   }
   const KernelRow* row = FindKernel(node.domain, node.op_type, *opset);
   if (row == nullptr) {
-    return Unimplemented("{}: the reference evaluator has no {} of {} version {}", ir::NodeLabel(graph, ref),
-                         node.op_type, domain, *opset);
+    return Unimplemented("{}: the reference evaluator has no {} of {} version {}",
+                         ir::NodeLabel(graph, ref), node.op_type, domain, *opset);
   }
   OpContext context(*this, graph, node, scope, *opset, inputs);
   auto result = CallKernel(*row, context);
@@ -309,7 +323,8 @@ StatusOr<std::vector<RuntimeValue>> Executor::RunNode(const ir::Graph& graph, ir
   return result;
 }
 
-StatusOr<std::vector<RuntimeValue>> Executor::CallKernel(const KernelRow& row, OpContext& context) const {
+StatusOr<std::vector<RuntimeValue>> Executor::CallKernel(const KernelRow& row,
+                                                         OpContext& context) const {
   const size_t given = context.input_count();
   size_t last = given;
   while (last > 0 && !context.has(last - 1)) --last;
@@ -317,7 +332,8 @@ StatusOr<std::vector<RuntimeValue>> Executor::CallKernel(const KernelRow& row, O
     return InvalidArgument("{} inputs are given, at most {} are expected", last, row.max_inputs);
   }
   for (size_t i = 0; i < static_cast<size_t>(row.min_inputs); ++i) {
-    if (!context.has(i)) return InvalidArgument("input {} is missing, {} are required", i, row.min_inputs);
+    if (!context.has(i))
+      return InvalidArgument("input {} is missing, {} are required", i, row.min_inputs);
   }
   if (row.takes != Takes::kValues) {
     for (size_t i = 0; i < last; ++i) {
@@ -343,9 +359,9 @@ StatusOr<std::vector<RuntimeValue>> Executor::CallKernel(const KernelRow& row, O
   return std::move(context.outputs_);
 }
 
-StatusOr<std::vector<RuntimeValue>> Executor::CallFunction(const ir::Function& function, const ir::Node& node,
-                                                           const Frame& frame,
-                                                           const std::vector<RuntimeValue>& inputs) {
+StatusOr<std::vector<RuntimeValue>> Executor::CallFunction(
+    const ir::Function& function, const ir::Node& node, const Frame& frame,
+    const std::vector<RuntimeValue>& inputs) {
   Frame inner;
   inner.opsets = &function.opset_imports;
   for (const ir::Attribute& attribute : function.attribute_defaults) {
@@ -354,7 +370,8 @@ StatusOr<std::vector<RuntimeValue>> Executor::CallFunction(const ir::Function& f
   for (const ir::Attribute& attribute : node.attributes) {
     if (attribute.ref_name.empty()) {
       inner.attributes[attribute.name] = &attribute;
-    } else if (const auto found = frame.attributes.find(attribute.ref_name); found != frame.attributes.end()) {
+    } else if (const auto found = frame.attributes.find(attribute.ref_name);
+               found != frame.attributes.end()) {
       inner.attributes[attribute.name] = found->second;
     }
   }
@@ -365,16 +382,18 @@ bool Supports(const std::string& domain, const std::string& op_type, int64_t ops
   return FindKernel(domain, op_type, opset) != nullptr;
 }
 
-StatusOr<std::vector<RuntimeValue>> EvaluateNode(const ir::Model& model, const ir::Graph& graph, ir::NodeRef node,
-                                                 const std::vector<RuntimeValue>& inputs,
-                                                 const std::map<std::string, RuntimeValue>& captures,
-                                                 const Limits& limits) {
+StatusOr<std::vector<RuntimeValue>> EvaluateNode(
+    const ir::Model& model, const ir::Graph& graph, ir::NodeRef node,
+    const std::vector<RuntimeValue>& inputs, const std::map<std::string, RuntimeValue>& captures,
+    const Limits& limits) {
   Executor executor(model, limits);
   return executor.EvaluateOne(graph, node, inputs, captures);
 }
 
-StatusOr<std::vector<RuntimeValue>> Run(const ir::Model& model, const std::map<std::string, RuntimeValue>& feeds,
-                                        const std::vector<std::string>& fetch, const Limits& limits) {
+StatusOr<std::vector<RuntimeValue>> Run(const ir::Model& model,
+                                        const std::map<std::string, RuntimeValue>& feeds,
+                                        const std::vector<std::string>& fetch,
+                                        const Limits& limits) {
   Executor executor(model, limits);
   return executor.RunMain(feeds, fetch);
 }

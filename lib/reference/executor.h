@@ -1,5 +1,5 @@
-// Walks graphs: binds values, finds kernels and functions, runs subgraphs, frees what is no longer used, keeps the
-// run's budget. Internal to the room. Tests: tests/reference/executor_test.cc.
+// Walks graphs: binds values, finds kernels and functions, runs subgraphs, frees what is no longer
+// used, keeps the run's budget. Internal to the room. Tests: tests/reference/executor_test.cc.
 #pragma once
 
 #include <map>
@@ -10,7 +10,8 @@
 
 namespace assize::reference {
 
-// What holds for a body: the opsets it imports and, inside a function, the values of its attributes.
+// What holds for a body: the opsets it imports and, inside a function, the values of its
+// attributes.
 struct Frame {
   const std::vector<ir::OpsetImport>* opsets = nullptr;
   std::map<std::string, const ir::Attribute*, std::less<>> attributes;
@@ -21,7 +22,8 @@ struct Scope {
   const ir::Graph* graph = nullptr;
   const Frame* frame = nullptr;
   const Scope* parent = nullptr;
-  const std::map<std::string, RuntimeValue>* outer = nullptr;  // given from outside, at the outermost scope
+  const std::map<std::string, RuntimeValue>* outer =
+      nullptr;                      // given from outside, at the outermost scope
   std::vector<RuntimeValue> slots;  // by ValueRef::index
   std::vector<char> known;          // the slot was bound or computed (possibly as absent)
 };
@@ -32,12 +34,13 @@ class Executor {
 
   StatusOr<std::vector<RuntimeValue>> RunMain(const std::map<std::string, RuntimeValue>& feeds,
                                               const std::vector<std::string>& fetch);
-  StatusOr<std::vector<RuntimeValue>> EvaluateOne(const ir::Graph& graph, ir::NodeRef node,
-                                                  const std::vector<RuntimeValue>& inputs,
-                                                  const std::map<std::string, RuntimeValue>& captures);
+  StatusOr<std::vector<RuntimeValue>> EvaluateOne(
+      const ir::Graph& graph, ir::NodeRef node, const std::vector<RuntimeValue>& inputs,
+      const std::map<std::string, RuntimeValue>& captures);
   // Runs a subgraph or function body on positional inputs.
-  StatusOr<std::vector<RuntimeValue>> RunBody(const ir::Graph& graph, std::vector<RuntimeValue> inputs,
-                                              const Scope* parent, const Frame* frame);
+  StatusOr<std::vector<RuntimeValue>> RunBody(const ir::Graph& graph,
+                                              std::vector<RuntimeValue> inputs, const Scope* parent,
+                                              const Frame* frame);
 
   const Limits& limits() const { return limits_; }
   int64_t live_bytes() const { return live_bytes_; }
@@ -45,11 +48,14 @@ class Executor {
 
  private:
   using Bound = std::vector<std::pair<ir::ValueRef, RuntimeValue>>;
-  StatusOr<std::vector<RuntimeValue>> RunGraph(Scope& scope, Bound bound, const std::vector<ir::ValueRef>& wanted);
-  StatusOr<std::vector<RuntimeValue>> RunNode(const ir::Graph& graph, ir::NodeRef ref, const Scope* scope,
-                                              const Frame& frame, const std::vector<RuntimeValue>& inputs);
-  StatusOr<std::vector<RuntimeValue>> CallFunction(const ir::Function& function, const ir::Node& node,
-                                                   const Frame& frame, const std::vector<RuntimeValue>& inputs);
+  StatusOr<std::vector<RuntimeValue>> RunGraph(Scope& scope, Bound bound,
+                                               const std::vector<ir::ValueRef>& wanted);
+  StatusOr<std::vector<RuntimeValue>> RunNode(const ir::Graph& graph, ir::NodeRef ref,
+                                              const Scope* scope, const Frame& frame,
+                                              const std::vector<RuntimeValue>& inputs);
+  StatusOr<std::vector<RuntimeValue>> CallFunction(const ir::Function& function,
+                                                   const ir::Node& node, const Frame& frame,
+                                                   const std::vector<RuntimeValue>& inputs);
   StatusOr<std::vector<RuntimeValue>> CallKernel(const KernelRow& row, OpContext& context) const;
   StatusOr<RuntimeValue> Lookup(const Scope& scope, ir::ValueRef ref) const;
   StatusOr<RuntimeValue> LookupName(const Scope& scope, const std::string& name) const;

@@ -1,4 +1,5 @@
-// The families of kernels, one file each under lib/reference/ops/. Adding a family: its file, its line here.
+// The families of kernels, one file each under lib/reference/ops/. Adding a family: its file, its
+// line here.
 #pragma once
 
 #include "lib/reference/kernel.h"

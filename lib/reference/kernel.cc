@@ -121,7 +121,8 @@ const ir::Graph* OpContext::GraphAttribute(std::string_view name) const {
 
 StatusOr<int64_t> OpContext::Plan(ir::DType dtype, const ir::Shape& dims) const {
   for (const int64_t dim : dims) {
-    if (dim < 0) return InvalidArgument("result of shape {} has a negative dim", ir::ShapeText(dims));
+    if (dim < 0)
+      return InvalidArgument("result of shape {} has a negative dim", ir::ShapeText(dims));
   }
   const auto count = ir::ElementCount(dims);
   const int64_t width = std::max(8, ir::BitsOf(dtype) / 8);
@@ -132,9 +133,10 @@ StatusOr<int64_t> OpContext::Plan(ir::DType dtype, const ir::Shape& dims) const 
   }
   const int64_t bytes = *count * std::max(1, ir::BitsOf(dtype) / 8);
   if (bytes > limits.max_total_bytes - executor_.live_bytes()) {
-    return ResourceExhausted("result {} {} and the {} bytes that live pass the limit max_total_bytes ({})",
-                             ir::ShortNameOf(dtype), ir::ShapeText(dims), executor_.live_bytes(),
-                             limits.max_total_bytes);
+    return ResourceExhausted(
+        "result {} {} and the {} bytes that live pass the limit max_total_bytes ({})",
+        ir::ShortNameOf(dtype), ir::ShapeText(dims), executor_.live_bytes(),
+        limits.max_total_bytes);
   }
   return *count;
 }
@@ -143,19 +145,22 @@ int64_t OpContext::max_tensor_bytes() const { return executor_.limits().max_tens
 
 StatusOr<std::vector<RuntimeValue>> OpContext::RunGraph(const ir::Graph& graph,
                                                         std::vector<RuntimeValue> inputs) const {
-  return executor_.RunBody(graph, std::move(inputs), scope_, scope_ == nullptr ? nullptr : scope_->frame);
+  return executor_.RunBody(graph, std::move(inputs), scope_,
+                           scope_ == nullptr ? nullptr : scope_->frame);
 }
 
 Status OpContext::CountIteration() const { return executor_.CountIteration(); }
 
 StatusOr<int64_t> OpContext::Axis(int64_t axis, int64_t rank, std::string_view what) const {
   if (axis < -rank || axis >= rank) {
-    return InvalidArgument("{} {} is outside [{}, {}] of a tensor of rank {}", what, axis, -rank, rank - 1, rank);
+    return InvalidArgument("{} {} is outside [{}, {}] of a tensor of rank {}", what, axis, -rank,
+                           rank - 1, rank);
   }
   return axis < 0 ? axis + rank : axis;
 }
 
-StatusOr<std::vector<int64_t>> OpContext::Axes(const std::vector<int64_t>& axes, int64_t rank) const {
+StatusOr<std::vector<int64_t>> OpContext::Axes(const std::vector<int64_t>& axes,
+                                               int64_t rank) const {
   std::vector<int64_t> out;
   for (const int64_t axis : axes) {
     AZ_ASSIGN_OR_RETURN(const int64_t positive, Axis(axis, rank, "axes: axis"));
@@ -170,8 +175,8 @@ StatusOr<std::vector<int64_t>> OpContext::Axes(const std::vector<int64_t>& axes,
 
 Status OpContext::SameType(size_t a, size_t b) const {
   if (in(a).dtype() == in(b).dtype()) return OkStatus();
-  return InvalidArgument("inputs {} and {} are {} and {}, expected one element type", a, b, in(a).TypeText(),
-                         in(b).TypeText());
+  return InvalidArgument("inputs {} and {} are {} and {}, expected one element type", a, b,
+                         in(a).TypeText(), in(b).TypeText());
 }
 
 const KernelRow* FindKernel(std::string_view domain, std::string_view op, int64_t opset) {

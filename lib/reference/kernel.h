@@ -1,8 +1,9 @@
 // What a kernel of the reference evaluator sees, and the table that finds kernels.
 //
-// A kernel is a function of an OpContext: it reads checked inputs and attributes, plans its result under the limits,
-// computes, and sets outputs. It never crashes on what a graph says: it returns a Status whose text the executor
-// prefixes with the node's label. Tests: tests/reference/executor_test.cc.
+// A kernel is a function of an OpContext: it reads checked inputs and attributes, plans its result
+// under the limits, computes, and sets outputs. It never crashes on what a graph says: it returns a
+// Status whose text the executor prefixes with the node's label.
+// Tests: tests/reference/executor_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ namespace assize::reference {
 class Executor;
 struct Scope;
 
-// Which tensors a kernel takes; checked before it runs, so kernels need no guard of their own against strings.
+// Which tensors a kernel takes; checked before it runs, so kernels need no guard of their own
+// against strings.
 enum class Takes {
   kNumeric,  // every input is a tensor of numbers or bools (no strings, no complex)
   kAny,      // every input is a tensor, of any element type
@@ -29,9 +31,14 @@ enum class Takes {
 
 struct OpContext {
  public:
-  OpContext(Executor& executor, const ir::Graph& graph, const ir::Node& node, const Scope* scope, int64_t opset,
-            const std::vector<RuntimeValue>& inputs)
-      : executor_(executor), graph_(graph), node_(node), scope_(scope), opset_(opset), inputs_(inputs) {
+  OpContext(Executor& executor, const ir::Graph& graph, const ir::Node& node, const Scope* scope,
+            int64_t opset, const std::vector<RuntimeValue>& inputs)
+      : executor_(executor),
+        graph_(graph),
+        node_(node),
+        scope_(scope),
+        opset_(opset),
+        inputs_(inputs) {
     outputs_.resize(node.outputs.size());
   }
 
@@ -43,7 +50,8 @@ struct OpContext {
   bool has(size_t i) const { return i < inputs_.size() && inputs_[i].present(); }
   const ir::Tensor& in(size_t i) const;
   const RuntimeValue& value(size_t i) const { return inputs_[i]; }
-  // Elements of an integer input used as indices or dims (any integer type); `what` names it in the error.
+  // Elements of an integer input used as indices or dims (any integer type); `what` names it in the
+  // error.
   StatusOr<std::vector<int64_t>> IntsIn(size_t i, std::string_view what) const;
   // The one element of a scalar (or one-element) numeric input.
   StatusOr<double> RealScalarIn(size_t i, std::string_view what) const;
@@ -51,14 +59,17 @@ struct OpContext {
 
   // Outputs. Setting one that the node does not name is harmless.
   size_t output_count() const { return outputs_.size(); }
-  bool wants(size_t i) const { return i < node_.outputs.size() && static_cast<bool>(node_.outputs[i]); }
+  bool wants(size_t i) const {
+    return i < node_.outputs.size() && static_cast<bool>(node_.outputs[i]);
+  }
   void Set(size_t i, ir::Tensor tensor) { Set(i, RuntimeValue::Of(std::move(tensor))); }
   void Set(size_t i, RuntimeValue value) {
     if (i < outputs_.size()) outputs_[i] = std::move(value);
   }
 
-  // Attributes: the value, or the default when absent. One of another type is remembered as the node's error, which
-  // the executor returns instead of the result, so kernels need not test each read.
+  // Attributes: the value, or the default when absent. One of another type is remembered as the
+  // node's error, which the executor returns instead of the result, so kernels need not test each
+  // read.
   bool HasAttribute(std::string_view name) const { return Find(name) != nullptr; }
   int64_t Int(std::string_view name, int64_t fallback) const;
   double Float(std::string_view name, double fallback) const;
@@ -72,14 +83,15 @@ struct OpContext {
   const ir::Attribute* Find(std::string_view name) const;
   const Status& attribute_status() const { return attribute_status_; }
 
-  // Element count of a result about to be made, or ResourceExhausted naming the limit. Working copies take up to
-  // eight bytes an element, so that is the least an element counts.
+  // Element count of a result about to be made, or ResourceExhausted naming the limit. Working
+  // copies take up to eight bytes an element, so that is the least an element counts.
   StatusOr<int64_t> Plan(ir::DType dtype, const ir::Shape& dims) const;
 
   int64_t max_tensor_bytes() const;
 
   // Runs a subgraph of this node; values of enclosing graphs are visible to it.
-  StatusOr<std::vector<RuntimeValue>> RunGraph(const ir::Graph& graph, std::vector<RuntimeValue> inputs) const;
+  StatusOr<std::vector<RuntimeValue>> RunGraph(const ir::Graph& graph,
+                                               std::vector<RuntimeValue> inputs) const;
   Status CountIteration() const;  // ResourceExhausted when the run's loop budget is spent
 
   // Axis in [0, rank), or InvalidArgument.
@@ -105,7 +117,8 @@ struct OpContext {
 
 using Kernel = Status (*)(OpContext&);
 
-// One row: the kernel of `op` from version `since` on, with the inputs it must and may have (max -1: any number).
+// One row: the kernel of `op` from version `since` on, with the inputs it must and may have (max
+// -1: any number).
 struct KernelRow {
   const char* op;
   int since;

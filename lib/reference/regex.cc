@@ -1,5 +1,5 @@
-// A regular expression matcher: parse to a tree-free fragment list, run as a set of states (Thompson 1968).
-// Tests: tests/reference/numbers_test.cc.
+// A regular expression matcher: parse to a tree-free fragment list, run as a set of states
+// (Thompson 1968). Tests: tests/reference/numbers_test.cc.
 #include "lib/reference/regex.h"
 
 #include <algorithm>
@@ -14,9 +14,15 @@ constexpr int kMaxRepeat = 1000;  // as RE2
 
 // Next code point of `text` from `at` on; a malformed byte stands for itself.
 uint32_t NextPoint(std::string_view text, size_t& at) {
-  const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(text[i])); };
+  const auto byte = [&](size_t i) {
+    return static_cast<uint32_t>(static_cast<unsigned char>(text[i]));
+  };
   const uint32_t lead = byte(at);
-  const size_t length = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+  const size_t length = lead < 0x80    ? 1
+                        : lead >= 0xf0 ? 4
+                        : lead >= 0xe0 ? 3
+                        : lead >= 0xc0 ? 2
+                                       : 1;
   if (length == 1 || at + length > text.size()) {
     ++at;
     return lead;
@@ -38,17 +44,25 @@ using Ranges = std::vector<std::pair<uint32_t, uint32_t>>;
 // The characters of \d, \w and \s (RE2's, ASCII); empty for another letter.
 Ranges ClassOf(char letter) {
   switch (letter) {
-    case 'd': case 'D': return {{'0', '9'}};
-    case 'w': case 'W': return {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-    case 's': case 'S': return {{'\t', '\n'}, {'\f', '\r'}, {' ', ' '}};
-    default: return {};
+    case 'd':
+    case 'D':
+      return {{'0', '9'}};
+    case 'w':
+    case 'W':
+      return {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
+    case 's':
+    case 'S':
+      return {{'\t', '\n'}, {'\f', '\r'}, {' ', ' '}};
+    default:
+      return {};
   }
 }
 
 bool IsWord(uint32_t point) {
   const Ranges words = ClassOf('w');
-  return std::any_of(words.begin(), words.end(),
-                     [&](const auto& range) { return point >= range.first && point <= range.second; });
+  return std::any_of(words.begin(), words.end(), [&](const auto& range) {
+    return point >= range.first && point <= range.second;
+  });
 }
 
 Ranges Complement(Ranges ranges) {
@@ -157,7 +171,8 @@ class RegexParser {
     for (size_t at = begin; at < end;) {
       Piece piece;
       piece.begin = at;
-      if (text_[at] == '*' || text_[at] == '+' || text_[at] == '?') return Bad("a repetition follows nothing");
+      if (text_[at] == '*' || text_[at] == '+' || text_[at] == '?')
+        return Bad("a repetition follows nothing");
       if (text_[at] == ')') return Bad("a group has no beginning");
       AZ_ASSIGN_OR_RETURN(piece.end, Skip(at, end));
       at = piece.end;
@@ -180,7 +195,8 @@ class RegexParser {
       size_t i = at + 1;
       const auto number = [&]() -> int {
         int value = 0;
-        while (i < end && text_[i] >= '0' && text_[i] <= '9') value = std::min(value * 10 + (text_[i++] - '0'), kMaxRepeat + 1);
+        while (i < end && text_[i] >= '0' && text_[i] <= '9')
+          value = std::min(value * 10 + (text_[i++] - '0'), kMaxRepeat + 1);
         return value;
       };
       piece.least = piece.most = number();
@@ -189,7 +205,8 @@ class RegexParser {
         piece.most = i < end && text_[i] == '}' ? -1 : number();
       }
       if (i >= end || text_[i] != '}') return Bad("a count has no end");
-      if (piece.least > kMaxRepeat || piece.most > kMaxRepeat || (piece.most >= 0 && piece.most < piece.least)) {
+      if (piece.least > kMaxRepeat || piece.most > kMaxRepeat ||
+          (piece.most >= 0 && piece.most < piece.least)) {
         return Bad("a count is out of range");
       }
       at = i + 1;
@@ -198,7 +215,8 @@ class RegexParser {
     }
     if (at < end && text_[at] == '?') ++at;  // lazy: the same strings match
     const bool again = at < end && (text_[at] == '*' || text_[at] == '+' || text_[at] == '?');
-    const bool count = at + 1 < end && text_[at] == '{' && text_[at + 1] >= '0' && text_[at + 1] <= '9';
+    const bool count =
+        at + 1 < end && text_[at] == '{' && text_[at + 1] >= '0' && text_[at + 1] <= '9';
     if (again || count) return Bad("a repetition follows a repetition");
     return OkStatus();
   }
@@ -239,7 +257,8 @@ class RegexParser {
       return New(std::move(state));
     }
     if (first == '\\' && (text_[piece.begin + 1] == 'b' || text_[piece.begin + 1] == 'B')) {
-      state.kind = text_[piece.begin + 1] == 'b' ? State::Kind::kBoundary : State::Kind::kNoBoundary;
+      state.kind =
+          text_[piece.begin + 1] == 'b' ? State::Kind::kBoundary : State::Kind::kNoBoundary;
       return New(std::move(state));
     }
     state.kind = State::Kind::kChar;
@@ -267,7 +286,8 @@ class RegexParser {
         if (begin >= piece.end) return Bad("a name has no end");
         ++begin;
       } else {
-        return Unimplemented("attribute \"pattern\" is \"{}\": flags in groups", text_.substr(0, 200));
+        return Unimplemented("attribute \"pattern\" is \"{}\": flags in groups",
+                             text_.substr(0, 200));
       }
     }
     return Alternation(begin, piece.end - 1, next, depth + 1);
@@ -282,14 +302,26 @@ class RegexParser {
     }
     uint32_t point = 0;
     switch (letter) {
-      case 'n': point = '\n'; break;
-      case 't': point = '\t'; break;
-      case 'r': point = '\r'; break;
-      case 'f': point = '\f'; break;
-      case 'v': point = '\v'; break;
+      case 'n':
+        point = '\n';
+        break;
+      case 't':
+        point = '\t';
+        break;
+      case 'r':
+        point = '\r';
+        break;
+      case 'f':
+        point = '\f';
+        break;
+      case 'v':
+        point = '\v';
+        break;
       default:
-        if ((letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9')) {
-          return Unimplemented("attribute \"pattern\" is \"{}\": the escape \\{}", text_.substr(0, 200), letter);
+        if ((letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+            (letter >= '0' && letter <= '9')) {
+          return Unimplemented("attribute \"pattern\" is \"{}\": the escape \\{}",
+                               text_.substr(0, 200), letter);
         }
         ++at;
         point = NextPoint(text_, at);
@@ -307,7 +339,8 @@ class RegexParser {
     Ranges ranges;
     while (at < end) {
       if (text_.compare(at, 2, "[:") == 0) {
-        return Unimplemented("attribute \"pattern\" is \"{}\": named classes", text_.substr(0, 200));
+        return Unimplemented("attribute \"pattern\" is \"{}\": named classes",
+                             text_.substr(0, 200));
       }
       Ranges low;
       if (text_[at] == '\\') {
@@ -347,7 +380,8 @@ StatusOr<Regex> Regex::Compile(const std::string& pattern) {
   return regex;
 }
 
-void Regex::Add(int state, const Place& place, std::vector<char>& seen, std::vector<int>& list) const {
+void Regex::Add(int state, const Place& place, std::vector<char>& seen,
+                std::vector<int>& list) const {
   std::vector<int> pending{state};
   while (!pending.empty()) {
     const int at = pending.back();
@@ -368,9 +402,11 @@ void Regex::Add(int state, const Place& place, std::vector<char>& seen, std::vec
         break;
       case State::Kind::kBoundary:
       case State::Kind::kNoBoundary:
-        if ((place.word_before != place.word_after) == (s.kind == State::Kind::kBoundary)) pending.push_back(s.next);
+        if ((place.word_before != place.word_after) == (s.kind == State::Kind::kBoundary))
+          pending.push_back(s.next);
         break;
-      default: list.push_back(at);
+      default:
+        list.push_back(at);
     }
   }
 }
@@ -378,7 +414,9 @@ void Regex::Add(int state, const Place& place, std::vector<char>& seen, std::vec
 bool Regex::FullMatch(std::string_view text) const {
   std::vector<int> now, then;
   std::vector<char> seen(states_.size(), 0);
-  const auto word_at = [&](size_t i) { return i < text.size() && IsWord(static_cast<unsigned char>(text[i])); };
+  const auto word_at = [&](size_t i) {
+    return i < text.size() && IsWord(static_cast<unsigned char>(text[i]));
+  };
   Add(start_, {true, text.empty(), false, word_at(0)}, seen, now);
   for (size_t at = 0; at < text.size();) {
     const uint32_t point = NextPoint(text, at);
@@ -387,15 +425,17 @@ bool Regex::FullMatch(std::string_view text) const {
     for (const int i : now) {
       const State& s = states_[static_cast<size_t>(i)];
       if (s.kind != State::Kind::kChar) continue;
-      const bool inside = std::any_of(s.ranges.begin(), s.ranges.end(),
-                                      [&](const auto& range) { return point >= range.first && point <= range.second; });
+      const bool inside = std::any_of(s.ranges.begin(), s.ranges.end(), [&](const auto& range) {
+        return point >= range.first && point <= range.second;
+      });
       if (inside) Add(s.next, {false, at >= text.size(), IsWord(point), word_at(at)}, seen, then);
     }
     std::swap(now, then);
     if (now.empty()) return false;
   }
-  return std::any_of(now.begin(), now.end(),
-                     [&](int i) { return states_[static_cast<size_t>(i)].kind == State::Kind::kAccept; });
+  return std::any_of(now.begin(), now.end(), [&](int i) {
+    return states_[static_cast<size_t>(i)].kind == State::Kind::kAccept;
+  });
 }
 
 }  // namespace assize::reference

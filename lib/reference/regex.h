@@ -1,8 +1,10 @@
-// A regular expression matcher for RegexFullMatch: whole strings, no captures, in time linear in the text.
+// A regular expression matcher for RegexFullMatch: whole strings, no captures, in time linear in
+// the text.
 //
-// The common part of RE2's syntax: literals, `.`, classes with ranges and negation, \d \w \s and their negations,
-// \b and \B, escapes, groups (named and non-capturing too), alternation, * + ? {m,n} (lazy forms match the same strings),
-// ^ and $. Others are Unimplemented. Characters are code points. Tests: tests/reference/numbers_test.cc.
+// The common part of RE2's syntax: literals, `.`, classes with ranges and negation, \d \w \s and
+// their negations, \b and \B, escapes, groups (named and non-capturing too), alternation,
+// * + ? {m,n} (lazy forms match the same strings), ^ and $. Others are Unimplemented. Characters
+// are code points. Tests: tests/reference/numbers_test.cc.
 #pragma once
 
 #include <cstdint>

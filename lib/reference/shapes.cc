@@ -8,7 +8,8 @@ namespace assize::reference {
 std::vector<int64_t> Strides(std::span<const int64_t> dims) {
   std::vector<int64_t> strides(dims.size(), 1);
   for (size_t d = dims.size(); d-- > 1;) {
-    // A shape with a zero dim may have others whose product overflows; no element is addressed then.
+    // A shape with a zero dim may have others whose product overflows; no element is addressed
+    // then.
     strides[d - 1] = CheckedMul(strides[d], dims[d]).value_or(0);
   }
   return strides;
@@ -26,8 +27,8 @@ StatusOr<ir::Shape> BroadcastShapes(const ir::Shape& a, const ir::Shape& b) {
     const int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1;
     const int64_t y = i < b.size() ? b[b.size() - 1 - i] : 1;
     if (x != y && x != 1 && y != 1) {
-      return InvalidArgument("shapes {} and {} do not broadcast: {} against {} at dim -{}", ir::ShapeText(a),
-                             ir::ShapeText(b), x, y, i + 1);
+      return InvalidArgument("shapes {} and {} do not broadcast: {} against {} at dim -{}",
+                             ir::ShapeText(a), ir::ShapeText(b), x, y, i + 1);
     }
     out[rank - 1 - i] = x == 1 ? y : x;
   }
@@ -60,7 +61,8 @@ BroadcastMap::BroadcastMap(const ir::Shape& from, const ir::Shape& to) {
   map_ = Positions(to, strides);
 }
 
-std::vector<int64_t> Positions(std::span<const int64_t> dims, std::span<const int64_t> strides, int64_t base) {
+std::vector<int64_t> Positions(std::span<const int64_t> dims, std::span<const int64_t> strides,
+                               int64_t base) {
   const int64_t count = Product(dims);
   std::vector<int64_t> positions;
   if (count == 0) return positions;

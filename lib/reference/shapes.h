@@ -1,4 +1,5 @@
-// Shape arithmetic that kernels share: strides, broadcasting, positions. Tests: tests/reference/robustness_test.cc.
+// Shape arithmetic that kernels share: strides, broadcasting, positions.
+// Tests: tests/reference/robustness_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -22,19 +23,24 @@ StatusOr<ir::Shape> BroadcastShapes(const ir::Shape& a, const ir::Shape& b);
 // False when `from` does not broadcast (one way) to `to`.
 bool BroadcastsTo(const ir::Shape& from, const ir::Shape& to);
 
-// Position of the element of an operand of shape `from` that lands on position i of `to`. `from` must broadcast.
+// Position of the element of an operand of shape `from` that lands on position i of `to`. `from`
+// must broadcast.
 class BroadcastMap {
  public:
   BroadcastMap(const ir::Shape& from, const ir::Shape& to);
-  int64_t operator()(int64_t i) const { return identity_ ? i : scalar_ ? 0 : map_[static_cast<size_t>(i)]; }
+  int64_t operator()(int64_t i) const {
+    return identity_ ? i : scalar_ ? 0 : map_[static_cast<size_t>(i)];
+  }
 
  private:
   bool identity_ = false, scalar_ = false;
   std::vector<int64_t> map_;
 };
 
-// Positions (sum of coordinate * stride) of every coordinate of `dims` in C order, starting at `base`.
-std::vector<int64_t> Positions(std::span<const int64_t> dims, std::span<const int64_t> strides, int64_t base = 0);
+// Positions (sum of coordinate * stride) of every coordinate of `dims` in C order, starting at
+// `base`.
+std::vector<int64_t> Positions(std::span<const int64_t> dims, std::span<const int64_t> strides,
+                               int64_t base = 0);
 
 // Calls visit(coordinates) for every coordinate of `dims` in C order.
 void ForEachCoordinate(std::span<const int64_t> dims,

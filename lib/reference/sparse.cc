@@ -10,8 +10,9 @@ namespace assize::reference {
 StatusOr<ir::Tensor> Densify(const ir::SparseTensor& sparse, int64_t max_tensor_bytes) {
   const auto count = ir::ElementCount(sparse.dims);
   if (!count || *count > max_tensor_bytes / 8) {
-    return ResourceExhausted("sparse tensor \"{}\" of shape {} is above the limit max_tensor_bytes ({})",
-                             sparse.name, ir::ShapeText(sparse.dims), max_tensor_bytes);
+    return ResourceExhausted(
+        "sparse tensor \"{}\" of shape {} is above the limit max_tensor_bytes ({})", sparse.name,
+        ir::ShapeText(sparse.dims), max_tensor_bytes);
   }
   const std::vector<int64_t> indices = Ints(sparse.indices);
   const int64_t values = sparse.values.element_count();
@@ -31,13 +32,15 @@ StatusOr<ir::Tensor> Densify(const ir::SparseTensor& sparse, int64_t max_tensor_
         const int64_t at = indices[static_cast<size_t>(i * rank + d)];
         const int64_t dim = sparse.dims[static_cast<size_t>(d)];
         if (at < 0 || at >= dim) {
-          return OutOfRange("sparse tensor \"{}\": index {} at dim {} of size {}", sparse.name, at, d, dim);
+          return OutOfRange("sparse tensor \"{}\": index {} at dim {} of size {}", sparse.name, at,
+                            d, dim);
         }
         position = position * dim + at;
       }
     }
     if (position < 0 || position >= *count) {
-      return OutOfRange("sparse tensor \"{}\": index {} of {} elements", sparse.name, position, *count);
+      return OutOfRange("sparse tensor \"{}\": index {} of {} elements", sparse.name, position,
+                        *count);
     }
     select[static_cast<size_t>(position)] = i;
   }

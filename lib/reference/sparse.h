@@ -6,7 +6,8 @@
 
 namespace assize::reference {
 
-// The dense form; indices are checked. ResourceExhausted above max_tensor_bytes (eight bytes an element at least).
+// The dense form; indices are checked. ResourceExhausted above max_tensor_bytes (eight bytes an
+// element at least).
 StatusOr<ir::Tensor> Densify(const ir::SparseTensor& sparse, int64_t max_tensor_bytes);
 
 }  // namespace assize::reference

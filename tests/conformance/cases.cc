@@ -18,7 +18,8 @@ using reference::RuntimeValue;
 
 StatusOr<RuntimeValue> FromTestValue(const onnx::TestValue& value) {
   switch (value.kind) {
-    case ir::Type::Kind::kTensor: return RuntimeValue::Of(value.tensor.tensor);
+    case ir::Type::Kind::kTensor:
+      return RuntimeValue::Of(value.tensor.tensor);
     case ir::Type::Kind::kSequence: {
       reference::Sequence sequence;
       for (const onnx::TestValue& element : value.elements) {
@@ -30,15 +31,15 @@ StatusOr<RuntimeValue> FromTestValue(const onnx::TestValue& value) {
     case ir::Type::Kind::kOptional:
       if (value.elements.empty()) return RuntimeValue::None();
       return FromTestValue(value.elements[0]);
-    default: return Unimplemented("a test value that is no tensor, sequence or optional");
+    default:
+      return Unimplemented("a test value that is no tensor, sequence or optional");
   }
 }
 
 // input_<i>.pb or output_<i>.pb, one for each of `values` that has a file.
-StatusOr<std::vector<std::pair<std::string, RuntimeValue>>> ReadValues(const std::string& folder,
-                                                                       const std::string& prefix,
-                                                                       const ir::Graph& graph,
-                                                                       const std::vector<ir::ValueRef>& values) {
+StatusOr<std::vector<std::pair<std::string, RuntimeValue>>> ReadValues(
+    const std::string& folder, const std::string& prefix, const ir::Graph& graph,
+    const std::vector<ir::ValueRef>& values) {
   std::vector<std::pair<std::string, RuntimeValue>> out;
   for (size_t i = 0; i < values.size(); ++i) {
     const std::string path = fmt::format("{}/{}_{}.pb", folder, prefix, i);
@@ -58,7 +59,8 @@ Status RunDataSet(const Case& test_case, const ir::Model& model, const std::stri
     if (!model.graph.value(input).is_initializer()) inputs.push_back(input);
   }
   AZ_ASSIGN_OR_RETURN(const auto feeds, ReadValues(folder, "input", model.graph, inputs));
-  AZ_ASSIGN_OR_RETURN(const auto expected, ReadValues(folder, "output", model.graph, model.graph.outputs()));
+  AZ_ASSIGN_OR_RETURN(const auto expected,
+                      ReadValues(folder, "output", model.graph, model.graph.outputs()));
   if (expected.empty()) return InvalidArgument("{} has no expected outputs", folder);
   std::vector<std::string> fetch;
   for (const auto& [name, value] : expected) fetch.push_back(name);
@@ -72,13 +74,16 @@ Status RunDataSet(const Case& test_case, const ir::Model& model, const std::stri
 }
 
 Status RunAll(const Case& test_case, std::vector<std::string>& ops) {
-  AZ_ASSIGN_OR_RETURN(const onnx::Imported imported, onnx::ImportFile(test_case.folder + "/model.onnx"));
+  AZ_ASSIGN_OR_RETURN(const onnx::Imported imported,
+                      onnx::ImportFile(test_case.folder + "/model.onnx"));
   std::set<std::string> names;
-  for (ir::NodeRef node : imported.model.graph.nodes()) names.insert(imported.model.graph.node(node).op_type);
+  for (ir::NodeRef node : imported.model.graph.nodes())
+    names.insert(imported.model.graph.node(node).op_type);
   ops.assign(names.begin(), names.end());
   int sets = 0;
   while (FolderExists(fmt::format("{}/test_data_set_{}", test_case.folder, sets))) {
-    AZ_RETURN_IF_ERROR(RunDataSet(test_case, imported.model, fmt::format("{}/test_data_set_{}", test_case.folder, sets)));
+    AZ_RETURN_IF_ERROR(RunDataSet(test_case, imported.model,
+                                  fmt::format("{}/test_data_set_{}", test_case.folder, sets)));
     ++sets;
   }
   return sets > 0 ? OkStatus() : InvalidArgument("{} has no data set", test_case.folder);
@@ -102,7 +107,8 @@ StatusOr<std::vector<Case>> ListCases(const std::string& root) {
     cases.push_back(std::move(test_case));
   }
   if (error) return NotFound("{}: {}", root, error.message());
-  std::sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) { return a.name < b.name; });
+  std::sort(cases.begin(), cases.end(),
+            [](const Case& a, const Case& b) { return a.name < b.name; });
   return cases;
 }
 
@@ -116,7 +122,8 @@ Status Compare(const RuntimeValue& actual, const RuntimeValue& expected, double 
   if (actual.kind != expected.kind) return InvalidArgument("another kind of value than expected");
   if (actual.kind == RuntimeValue::Kind::kSequence) {
     if (actual.sequence->size() != expected.sequence->size()) {
-      return InvalidArgument("{} elements, expected {}", actual.sequence->size(), expected.sequence->size());
+      return InvalidArgument("{} elements, expected {}", actual.sequence->size(),
+                             expected.sequence->size());
     }
     for (size_t i = 0; i < actual.sequence->size(); ++i) {
       AZ_RETURN_IF_ERROR(Compare((*actual.sequence)[i], (*expected.sequence)[i], rtol, atol));
@@ -138,14 +145,18 @@ Status Compare(const RuntimeValue& actual, const RuntimeValue& expected, double 
     return OkStatus();
   }
   const std::vector<double> x = reference::Reals(a), y = reference::Reals(e);
-  // The expected values of the short formats were rounded at every step, the reference rounds once: they may be two
-  // units in the last place apart.
-  const double unit = e.dtype() == ir::DType::kBfloat16 ? 2 * 0x1p-7 : e.dtype() == ir::DType::kFloat16 ? 2 * 0x1p-10 : 0.0;
+  // The expected values of the short formats were rounded at every step, the reference rounds once:
+  // they may be two units in the last place apart.
+  const double unit = e.dtype() == ir::DType::kBfloat16  ? 2 * 0x1p-7
+                      : e.dtype() == ir::DType::kFloat16 ? 2 * 0x1p-10
+                                                         : 0.0;
   for (size_t i = 0; i < x.size(); ++i) {
     const double ulp = y[i] == 0 || !std::isfinite(y[i]) ? 0 : unit * std::exp2(std::ilogb(y[i]));
     const bool same = x[i] == y[i] || (std::isnan(x[i]) && std::isnan(y[i])) ||
-                      (std::isfinite(y[i]) && std::fabs(x[i] - y[i]) <= std::max(ulp, atol + rtol * std::fabs(y[i])));
-    if (!same) return InvalidArgument("element {} of {} is {}, expected {}", i, a.TypeText(), x[i], y[i]);
+                      (std::isfinite(y[i]) &&
+                       std::fabs(x[i] - y[i]) <= std::max(ulp, atol + rtol * std::fabs(y[i])));
+    if (!same)
+      return InvalidArgument("element {} of {} is {}, expected {}", i, a.TypeText(), x[i], y[i]);
   }
   return OkStatus();
 }

@@ -10,7 +10,7 @@
 namespace assize::conformance {
 
 struct Case {
-  std::string name;    // of the folder
+  std::string name;  // of the folder
   std::string folder;
   double rtol = 1e-3, atol = 1e-7;  // the ONNX backend tests' own defaults
 };
@@ -26,9 +26,10 @@ struct Outcome {
 // Imports the model, runs every data set through the reference evaluator, compares.
 Outcome RunCase(const Case& test_case);
 
-// Why `actual` is not `expected`, or OK: types and shapes equal, integers and strings equal, floats within
-// atol + rtol * |expected| (float16 and bfloat16: or two units in the last place), NaN and infinities alike.
-Status Compare(const reference::RuntimeValue& actual, const reference::RuntimeValue& expected, double rtol,
-               double atol);
+// Why `actual` is not `expected`, or OK: types and shapes equal, integers and strings equal, floats
+// within atol + rtol * |expected| (float16 and bfloat16: or two units in the last place), NaN and
+// infinities alike.
+Status Compare(const reference::RuntimeValue& actual, const reference::RuntimeValue& expected,
+               double rtol, double atol);
 
 }  // namespace assize::conformance

@@ -1,7 +1,9 @@
-// The reference evaluator against ONNX's own test cases: Debian's libonnx-testdata, and those the onnx wheel generates.
+// The reference evaluator against ONNX's own test cases: Debian's libonnx-testdata, and those the
+// onnx wheel generates.
 //
-// Every case must pass but those listed in expected_failures.txt, each with its reason; a listed case that passes, or
-// is not there any more, fails the test too. Prints passed and total for each op.
+// Every case must pass but those listed in expected_failures.txt, each with its reason; a listed
+// case that passes, or is not there any more, fails the test too. Prints passed and total for each
+// op.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -46,7 +48,8 @@ class ReferenceConformance : public testing::TestWithParam<CaseSet> {};
 TEST_P(ReferenceConformance, EveryCasePassesThatIsNotListed) {
   const CaseSet& set = GetParam();
   if (!FolderExists(set.root)) {
-    if (std::getenv("CI") != nullptr) FAIL() << set.root << " is missing; scripts/setup test makes it";
+    if (std::getenv("CI") != nullptr)
+      FAIL() << set.root << " is missing; scripts/setup test makes it";
     GTEST_SKIP() << set.root << " is missing; scripts/setup test makes it";
   }
   const auto cases = ListCases(set.root);
@@ -63,18 +66,21 @@ TEST_P(ReferenceConformance, EveryCasePassesThatIsNotListed) {
       ++by_op[op].second;
     }
     if (expected.erase(test_case.name) > 0) {
-      EXPECT_FALSE(outcome.status.ok()) << set.name << " " << test_case.name
-                                        << " passes: take it off expected_failures.txt";
+      EXPECT_FALSE(outcome.status.ok())
+          << set.name << " " << test_case.name << " passes: take it off expected_failures.txt";
     } else {
-      EXPECT_TRUE(outcome.status.ok()) << set.name << " " << test_case.name << ": " << outcome.status;
+      EXPECT_TRUE(outcome.status.ok())
+          << set.name << " " << test_case.name << ": " << outcome.status;
     }
   }
   for (const std::string& name : expected) {
-    ADD_FAILURE() << set.name << " " << name << " is listed in expected_failures.txt and does not exist";
+    ADD_FAILURE() << set.name << " " << name
+                  << " is listed in expected_failures.txt and does not exist";
   }
   std::string table;
   for (const auto& [op, counts] : by_op) {
-    fmt::format_to(std::back_inserter(table), "  {:<28}{:>5}/{}\n", op, counts.first, counts.second);
+    fmt::format_to(std::back_inserter(table), "  {:<28}{:>5}/{}\n", op, counts.first,
+                   counts.second);
   }
   fmt::print("{}: {} of {} cases pass\n{}", set.name, passed, cases->size(), table);
 }
@@ -84,7 +90,8 @@ const std::string kDeps = ASSIZE_SOURCE_DIR "/.deps/";
 
 INSTANTIATE_TEST_SUITE_P(
     Sets, ReferenceConformance,
-    testing::Values(CaseSet{"debian-node", kDebian + "node", 932}, CaseSet{"debian-simple", kDebian + "simple", 23},
+    testing::Values(CaseSet{"debian-node", kDebian + "node", 932},
+                    CaseSet{"debian-simple", kDebian + "simple", 23},
                     CaseSet{"debian-pytorch-converted", kDebian + "pytorch-converted", 82},
                     CaseSet{"debian-pytorch-operator", kDebian + "pytorch-operator", 35},
                     CaseSet{"node", kDeps + "node-cases", 1884},

@@ -1,4 +1,5 @@
-// The executor: what is computed, in which scope, under which limits; and what it says about graphs that are wrong.
+// The executor: what is computed, in which scope, under which limits; and what it says about graphs
+// that are wrong.
 #include "lib/reference/executor.h"
 
 #include <gmock/gmock.h>
@@ -20,8 +21,9 @@ ir::Model Empty(int64_t opset = 21) {
   return model;
 }
 
-ir::ValueRef AddOp(ir::Editor& edit, std::string op, std::vector<ir::ValueRef> inputs, std::string output,
-                   std::vector<ir::Attribute> attributes = {}, std::string domain = "") {
+ir::ValueRef AddOp(ir::Editor& edit, std::string op, std::vector<ir::ValueRef> inputs,
+                   std::string output, std::vector<ir::Attribute> attributes = {},
+                   std::string domain = "") {
   ir::NodeSpec spec;
   spec.op_type = std::move(op);
   spec.domain = std::move(domain);
@@ -69,12 +71,17 @@ TEST(Executor, InitializersThatAreInputsTooCanBeReplaced) {
 TEST(Executor, FeedsAreCheckedAgainstDeclarations) {
   ir::Model model = Empty();
   ir::Editor edit(model.graph);
-  const ir::ValueRef x = edit.AddInput("x", ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{2, 3}));
+  const ir::ValueRef x =
+      edit.AddInput("x", ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{2, 3}));
   edit.AddOutput(AddOp(edit, "Relu", {x}, "y"));
-  EXPECT_THAT(Message(reference::Run(model, {{"x", RuntimeValue::Of(F32({3, 2}, {1, 2, 3, 4, 5, 6}))}}).status()),
-              HasSubstr("input \"x\" wants f32 [2,3], found f32 [3,2]"));
-  EXPECT_THAT(Message(reference::Run(model, {}).status()), HasSubstr("input \"x\" (f32 [2,3]) has no value"));
-  EXPECT_THAT(Message(reference::Run(model, {{"z", RuntimeValue::None()}}).status()), HasSubstr("no input \"z\""));
+  EXPECT_THAT(
+      Message(reference::Run(model, {{"x", RuntimeValue::Of(F32({3, 2}, {1, 2, 3, 4, 5, 6}))}})
+                  .status()),
+      HasSubstr("input \"x\" wants f32 [2,3], found f32 [3,2]"));
+  EXPECT_THAT(Message(reference::Run(model, {}).status()),
+              HasSubstr("input \"x\" (f32 [2,3]) has no value"));
+  EXPECT_THAT(Message(reference::Run(model, {{"z", RuntimeValue::None()}}).status()),
+              HasSubstr("no input \"z\""));
 }
 
 // y = if(c) x * 2 else x + k, with x and k captured two graphs deep.
@@ -91,8 +98,9 @@ TEST(Executor, SubgraphsSeeTheGraphsAroundThem) {
     const ir::ValueRef c = edit.AddCapture("c");
     edit.AddCapture("x");
     edit.AddInitializer("k", ir::Tensor::Scalar<float>(100));
-    edit.AddOutput(AddOp(edit, "If", {c}, "middle_y",
-                         {Attr("then_branch", ir::GraphBox(inner)), Attr("else_branch", ir::GraphBox(inner))}));
+    edit.AddOutput(AddOp(
+        edit, "If", {c}, "middle_y",
+        {Attr("then_branch", ir::GraphBox(inner)), Attr("else_branch", ir::GraphBox(inner))}));
   }
   ir::Graph twice;
   {
@@ -104,8 +112,9 @@ TEST(Executor, SubgraphsSeeTheGraphsAroundThem) {
   ir::Editor edit(model.graph);
   edit.AddInput("x", kFloats);
   const ir::ValueRef c = edit.AddInput("c", ir::Type::TensorOf(ir::DType::kBool));
-  edit.AddOutput(AddOp(edit, "If", {c}, "y",
-                       {Attr("then_branch", ir::GraphBox(twice)), Attr("else_branch", ir::GraphBox(middle))}));
+  edit.AddOutput(
+      AddOp(edit, "If", {c}, "y",
+            {Attr("then_branch", ir::GraphBox(twice)), Attr("else_branch", ir::GraphBox(middle))}));
   for (const bool condition : {true, false}) {
     auto feeds = Feed(7);
     feeds["c"] = RuntimeValue::Of(ir::Tensor::Of<bool>({}, {condition}));
@@ -115,7 +124,8 @@ TEST(Executor, SubgraphsSeeTheGraphsAroundThem) {
   }
 }
 
-// f(x; alpha = 0.5) = LeakyRelu(x, alpha), called with and without the attribute, through another function.
+// f(x; alpha = 0.5) = LeakyRelu(x, alpha), called with and without the attribute, through another
+// function.
 TEST(Executor, FunctionAttributesReachTheBodyAcrossCalls) {
   ir::Model model = Empty();
   model.set_opset("my", 1);
@@ -123,7 +133,8 @@ TEST(Executor, FunctionAttributesReachTheBodyAcrossCalls) {
   by_reference.name = "alpha";
   by_reference.ref_name = "slope";
   by_reference.ref_type = 1;
-  const auto function = [&](std::string name, std::string op, std::string domain, ir::Attribute attribute) {
+  const auto function = [&](std::string name, std::string op, std::string domain,
+                            ir::Attribute attribute) {
     ir::Function f;
     f.name = std::move(name);
     f.domain = "my";
@@ -178,7 +189,8 @@ ir::Model Counter(bool with_scan) {
   ir::Model model = Empty();
   ir::Editor edit(model.graph);
   const ir::ValueRef x = edit.AddInput("x", kFloats);
-  const ir::ValueRef m = edit.AddInitializer("m", ir::Tensor::Scalar<int64_t>(with_scan ? 3 : int64_t{1} << 40));
+  const ir::ValueRef m =
+      edit.AddInitializer("m", ir::Tensor::Scalar<int64_t>(with_scan ? 3 : int64_t{1} << 40));
   ir::NodeSpec spec;
   spec.op_type = "Loop";
   spec.inputs = {m, ir::ValueRef(), x};
@@ -208,11 +220,15 @@ TEST(Executor, EndlessLoopsEnd) {
 
 TEST(Executor, LargeResultsAreRefusedBeforeTheyAreMade) {
   const int64_t big = int64_t{1} << 31;
-  EXPECT_THAT(ErrorOf({"Expand", {ir::Tensor::Scalar<float>(1), I64({2}, {big, big})}}), HasSubstr("max_tensor_bytes"));
-  EXPECT_THAT(ErrorOf({"ConstantOfShape", {I64({3}, {big, big, big})}}), HasSubstr("max_tensor_bytes"));
-  EXPECT_THAT(ErrorOf({"Range", {I64({}, {0}), I64({}, {int64_t{1} << 50}), I64({}, {1})}}), HasSubstr("max_tensor_bytes"));
+  EXPECT_THAT(ErrorOf({"Expand", {ir::Tensor::Scalar<float>(1), I64({2}, {big, big})}}),
+              HasSubstr("max_tensor_bytes"));
+  EXPECT_THAT(ErrorOf({"ConstantOfShape", {I64({3}, {big, big, big})}}),
+              HasSubstr("max_tensor_bytes"));
+  EXPECT_THAT(ErrorOf({"Range", {I64({}, {0}), I64({}, {int64_t{1} << 50}), I64({}, {1})}}),
+              HasSubstr("max_tensor_bytes"));
   EXPECT_THAT(ErrorOf({"Tile", {F32({2}, {1, 2}), I64({1}, {INT64_MAX})}}), HasSubstr("repeats"));
-  EXPECT_THAT(ErrorOf({"Pad", {F32({2}, {1, 2}), I64({2}, {INT64_MAX, INT64_MAX})}}), HasSubstr("is no size"));
+  EXPECT_THAT(ErrorOf({"Pad", {F32({2}, {1, 2}), I64({2}, {INT64_MAX, INT64_MAX})}}),
+              HasSubstr("is no size"));
 }
 
 TEST(Executor, LiveValuesAreCountedAndFreed) {
@@ -222,21 +238,30 @@ TEST(Executor, LiveValuesAreCountedAndFreed) {
   ir::ValueRef at = edit.AddInput("x", kFloats);
   for (int i = 0; i < 20; ++i) at = AddOp(edit, "Neg", {at}, "v" + std::to_string(i));
   edit.AddOutput(at);
-  const std::map<std::string, RuntimeValue> feeds{{"x", RuntimeValue::Of(ir::Tensor::Zeros(ir::DType::kFloat, {1024}))}};
+  const std::map<std::string, RuntimeValue> feeds{
+      {"x", RuntimeValue::Of(ir::Tensor::Zeros(ir::DType::kFloat, {1024}))}};
   Limits limits;
   limits.max_total_bytes = 64 << 10;
   EXPECT_TRUE(reference::Run(model, feeds, {}, limits).ok());
   limits.max_total_bytes = 6 << 10;
-  EXPECT_EQ(reference::Run(model, feeds, {}, limits).status().code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(reference::Run(model, feeds, {}, limits).status().code(),
+            StatusCode::kResourceExhausted);
 }
 
 TEST(Executor, ErrorsNameTheNode) {
-  EXPECT_EQ(ErrorOf({"Conv", {ir::Tensor::Zeros(ir::DType::kFloat, {1, 48, 4, 4}), ir::Tensor::Zeros(ir::DType::kFloat, {8, 12, 1, 1})}, {IntAttr("group", 2)}}),
+  EXPECT_EQ(ErrorOf({"Conv",
+                     {ir::Tensor::Zeros(ir::DType::kFloat, {1, 48, 4, 4}),
+                      ir::Tensor::Zeros(ir::DType::kFloat, {8, 12, 1, 1})},
+                     {IntAttr("group", 2)}}),
             "Conv \"n\": W dim 1 is 12, expected 24 (x dim 1 / group = 48 / 2)");
-  EXPECT_THAT(ErrorOf({"Add", {F32({2}, {1, 2}), I64({2}, {1, 2})}}), HasSubstr("expected one element type"));
-  EXPECT_THAT(ErrorOf({"Add", {F32({2}, {1, 2}), F32({3}, {1, 2, 3})}}), HasSubstr("[2] and [3] do not broadcast"));
-  EXPECT_THAT(ErrorOf({"Add", {ir::Tensor::Strings({1}, {"a"}), ir::Tensor::Strings({1}, {"b"})}}), HasSubstr("expected numbers"));
-  EXPECT_THAT(ErrorOf({"Softmax", {F32({2}, {1, 2})}, {Attr("axis", std::string("x"))}}), HasSubstr("attribute \"axis\" is not an integer"));
+  EXPECT_THAT(ErrorOf({"Add", {F32({2}, {1, 2}), I64({2}, {1, 2})}}),
+              HasSubstr("expected one element type"));
+  EXPECT_THAT(ErrorOf({"Add", {F32({2}, {1, 2}), F32({3}, {1, 2, 3})}}),
+              HasSubstr("[2] and [3] do not broadcast"));
+  EXPECT_THAT(ErrorOf({"Add", {ir::Tensor::Strings({1}, {"a"}), ir::Tensor::Strings({1}, {"b"})}}),
+              HasSubstr("expected numbers"));
+  EXPECT_THAT(ErrorOf({"Softmax", {F32({2}, {1, 2})}, {Attr("axis", std::string("x"))}}),
+              HasSubstr("attribute \"axis\" is not an integer"));
   EXPECT_THAT(ErrorOf({"Relu", {}}), HasSubstr("input 0 is missing"));
 }
 
@@ -261,8 +286,9 @@ TEST(Executor, EvaluatesOneNodeOnGivenInputs) {
   const ir::ValueRef x = edit.AddInput("x", kFloats);
   const ir::ValueRef y = AddOp(edit, "Sub", {x, x}, "y");
   edit.AddOutput(y);
-  const auto result = EvaluateNode(model, model.graph, model.graph.value(y).producer,
-                                   {RuntimeValue::Of(F32({2}, {5, 6})), RuntimeValue::Of(F32({}, {1}))});
+  const auto result =
+      EvaluateNode(model, model.graph, model.graph.value(y).producer,
+                   {RuntimeValue::Of(F32({2}, {5, 6})), RuntimeValue::Of(F32({}, {1}))});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ((*result)[0].tensor, F32({2}, {4, 5}));
 }

@@ -1,5 +1,5 @@
-// Convolution, pooling and products against loops written straight from their definitions, on random shapes; and their
-// independence of the number of threads.
+// Convolution, pooling and products against loops written straight from their definitions, on
+// random shapes; and their independence of the number of threads.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,9 @@ ir::Tensor Noise(Philox& random, const ir::Shape& dims) {
   return F32(dims, values);
 }
 
-int64_t Upto(Philox& random, int64_t most) { return 1 + static_cast<int64_t>(random.NextBelow(static_cast<uint64_t>(most))); }
+int64_t Upto(Philox& random, int64_t most) {
+  return 1 + static_cast<int64_t>(random.NextBelow(static_cast<uint64_t>(most)));
+}
 
 struct Plane {
   int64_t batch, channels, height, width;
@@ -31,13 +33,20 @@ struct Geometry {
   int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, top, left, bottom, right;
   static Geometry Some(Philox& random) {
     const auto pad = [&] { return static_cast<int64_t>(random.NextBelow(3)); };
-    return {Upto(random, 3), Upto(random, 3), Upto(random, 3), Upto(random, 3), Upto(random, 2), Upto(random, 2), pad(), pad(), pad(), pad()};
+    return {Upto(random, 3), Upto(random, 3), Upto(random, 3), Upto(random, 3), Upto(random, 2),
+            Upto(random, 2), pad(),           pad(),           pad(),           pad()};
   }
-  int64_t OutH(int64_t h) const { return (h + top + bottom - (kernel_h - 1) * dilation_h - 1) / stride_h + 1; }
-  int64_t OutW(int64_t w) const { return (w + left + right - (kernel_w - 1) * dilation_w - 1) / stride_w + 1; }
+  int64_t OutH(int64_t h) const {
+    return (h + top + bottom - (kernel_h - 1) * dilation_h - 1) / stride_h + 1;
+  }
+  int64_t OutW(int64_t w) const {
+    return (w + left + right - (kernel_w - 1) * dilation_w - 1) / stride_w + 1;
+  }
   std::vector<ir::Attribute> Attributes() const {
-    return {IntsAttr("kernel_shape", {kernel_h, kernel_w}), IntsAttr("strides", {stride_h, stride_w}),
-            IntsAttr("dilations", {dilation_h, dilation_w}), IntsAttr("pads", {top, left, bottom, right})};
+    return {IntsAttr("kernel_shape", {kernel_h, kernel_w}),
+            IntsAttr("strides", {stride_h, stride_w}),
+            IntsAttr("dilations", {dilation_h, dilation_w}),
+            IntsAttr("pads", {top, left, bottom, right})};
   }
 };
 
@@ -66,11 +75,14 @@ TEST(Conv, AgreesWithItsDefinition) {
             for (int64_t c = 0; c < in_per; ++c) {
               for (int64_t ki = 0; ki < g.kernel_h; ++ki) {
                 for (int64_t kj = 0; kj < g.kernel_w; ++kj) {
-                  const int64_t r = i * g.stride_h + ki * g.dilation_h - g.top, s = j * g.stride_w + kj * g.dilation_w - g.left;
+                  const int64_t r = i * g.stride_h + ki * g.dilation_h - g.top,
+                                s = j * g.stride_w + kj * g.dilation_w - g.left;
                   if (r < 0 || r >= p.height || s < 0 || s >= p.width) continue;
                   const int64_t channel = m / out_per * in_per + c;
-                  sum += static_cast<double>(xs[static_cast<size_t>(((n * p.channels + channel) * p.height + r) * p.width + s)]) *
-                         static_cast<double>(ws[static_cast<size_t>(((m * in_per + c) * g.kernel_h + ki) * g.kernel_w + kj)]);
+                  sum += static_cast<double>(xs[static_cast<size_t>(
+                             ((n * p.channels + channel) * p.height + r) * p.width + s)]) *
+                         static_cast<double>(ws[static_cast<size_t>(
+                             ((m * in_per + c) * g.kernel_h + ki) * g.kernel_w + kj)]);
                 }
               }
             }
@@ -98,9 +110,13 @@ TEST(ConvTranspose, IsTheAdjointOfConv) {
     const ir::Tensor forward = Y({"Conv", {x, weight}, attributes});
     const ir::Tensor y = Noise(random, forward.dims());
     // What the stride's division dropped comes back as output padding.
-    const auto rest = [](int64_t size, int64_t pads, int64_t reach, int64_t stride) { return (size + pads - reach) % stride; };
-    attributes.push_back(IntsAttr("output_padding", {rest(h, g.top + g.bottom, (g.kernel_h - 1) * g.dilation_h + 1, g.stride_h),
-                                                     rest(w, g.left + g.right, (g.kernel_w - 1) * g.dilation_w + 1, g.stride_w)}));
+    const auto rest = [](int64_t size, int64_t pads, int64_t reach, int64_t stride) {
+      return (size + pads - reach) % stride;
+    };
+    attributes.push_back(
+        IntsAttr("output_padding",
+                 {rest(h, g.top + g.bottom, (g.kernel_h - 1) * g.dilation_h + 1, g.stride_h),
+                  rest(w, g.left + g.right, (g.kernel_w - 1) * g.dilation_w + 1, g.stride_w)}));
     const ir::Tensor back = Y({"ConvTranspose", {y, weight}, attributes});
     ASSERT_EQ(back.dims(), x.dims());
     double left = 0, right = 0;
@@ -136,11 +152,13 @@ TEST(Pool, AgreesWithItsDefinition) {
           double sum = 0, best = -1e9, count = 0;
           for (int64_t ki = 0; ki < g.kernel_h; ++ki) {
             for (int64_t kj = 0; kj < g.kernel_w; ++kj) {
-              const int64_t r = i * g.stride_h + ki * g.dilation_h - g.top, s = j * g.stride_w + kj * g.dilation_w - g.left;
+              const int64_t r = i * g.stride_h + ki * g.dilation_h - g.top,
+                            s = j * g.stride_w + kj * g.dilation_w - g.left;
               const bool inside = r >= 0 && r < p.height && s >= 0 && s < p.width;
               if (inside || (include && r < p.height + g.bottom && s < p.width + g.right)) ++count;
               if (!inside) continue;
-              const double value = static_cast<double>(x.data<float>()[static_cast<size_t>((c * p.height + r) * p.width + s)]);
+              const double value = static_cast<double>(
+                  x.data<float>()[static_cast<size_t>((c * p.height + r) * p.width + s)]);
               sum += value;
               best = std::max(best, value);
             }
@@ -161,15 +179,20 @@ TEST(MatMul, BatchesBroadcastAndVectorsPromote) {
   const ir::Tensor a = F32({2, 1, 2, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
   EXPECT_EQ(Y({"MatMul", {a, F32({3}, {1, 0, -1})}}), F32({2, 1, 2}, {-2, -2, -2, -2}));
   EXPECT_EQ(Y({"MatMul", {F32({2}, {1, 10}), F32({2, 2}, {1, 2, 3, 4})}}), F32({2}, {31, 42}));
-  EXPECT_EQ(Y({"MatMul", {F32({2, 1, 1, 2}, {1, 2, 3, 4}), F32({2, 2, 1}, {1, 0, 0, 1})}}), F32({2, 2, 1, 1}, {1, 2, 3, 4}));
-  EXPECT_EQ(Y({"Gemm", {F32({2, 1}, {1, 2}), F32({2, 1}, {3, 4}), F32({}, {100})}, {IntAttr("transA", 1), Attr("alpha", 2.0f), Attr("beta", 0.5f)}}),
+  EXPECT_EQ(Y({"MatMul", {F32({2, 1, 1, 2}, {1, 2, 3, 4}), F32({2, 2, 1}, {1, 0, 0, 1})}}),
+            F32({2, 2, 1, 1}, {1, 2, 3, 4}));
+  EXPECT_EQ(Y({"Gemm",
+               {F32({2, 1}, {1, 2}), F32({2, 1}, {3, 4}), F32({}, {100})},
+               {IntAttr("transA", 1), Attr("alpha", 2.0f), Attr("beta", 0.5f)}}),
             F32({1, 1}, {72}));
-  EXPECT_THAT(ErrorOf({"MatMul", {F32({2, 3}, {0, 0, 0, 0, 0, 0}), F32({2, 1}, {0, 0})}}), testing::HasSubstr("the inner dims 3 and 2 differ"));
+  EXPECT_THAT(ErrorOf({"MatMul", {F32({2, 3}, {0, 0, 0, 0, 0, 0}), F32({2, 1}, {0, 0})}}),
+              testing::HasSubstr("the inner dims 3 and 2 differ"));
 }
 
 TEST(Layers, ThreadsDoNotChangeResults) {
   Philox random(14);
-  const ir::Tensor x = Noise(random, {2, 6, 9, 9}), w = Noise(random, {8, 6, 3, 3}), a = Noise(random, {40, 30}), b = Noise(random, {30, 20});
+  const ir::Tensor x = Noise(random, {2, 6, 9, 9}), w = Noise(random, {8, 6, 3, 3}),
+                   a = Noise(random, {40, 30}), b = Noise(random, {30, 20});
   const int before = ThreadCount();
   SetThreadCount(1);
   const ir::Tensor conv = Y({"Conv", {x, w}}), product = Y({"MatMul", {a, b}});
@@ -185,12 +208,18 @@ TEST(QLinearConv, EqualsDequantizedConvolution) {
   std::vector<int8_t> ws(4 * 3 * 9);
   for (auto& value : xs) value = static_cast<uint8_t>(random.NextBelow(256));
   for (auto& value : ws) value = static_cast<int8_t>(static_cast<int>(random.NextBelow(255)) - 127);
-  const ir::Tensor x = ir::Tensor::Of<uint8_t>({2, 3, 5, 5}, xs), w = ir::Tensor::Of<int8_t>({4, 3, 3, 3}, ws);
+  const ir::Tensor x = ir::Tensor::Of<uint8_t>({2, 3, 5, 5}, xs),
+                   w = ir::Tensor::Of<int8_t>({4, 3, 3, 3}, ws);
   const ir::Tensor xz = ir::Tensor::Scalar<uint8_t>(120), yz = ir::Tensor::Scalar<uint8_t>(128);
   // Powers of two make the float path exact, so both round the same number.
-  const ir::Tensor xs_scale = F32({}, {0.5f}), w_scale = F32({4}, {0.25f, 0.5f, 1, 2}), y_scale = F32({}, {64});
-  const ir::Tensor q = Y({"QLinearConv", {x, xs_scale, xz, w, w_scale, ir::Tensor::Of<int8_t>({4}, {0, 0, 0, 0}), y_scale, yz}});
-  const ir::Tensor real = Y({"Conv", {Y({"DequantizeLinear", {x, xs_scale, xz}}), Y({"DequantizeLinear", {w, w_scale}, {IntAttr("axis", 0)}})}});
+  const ir::Tensor xs_scale = F32({}, {0.5f}), w_scale = F32({4}, {0.25f, 0.5f, 1, 2}),
+                   y_scale = F32({}, {64});
+  const ir::Tensor q =
+      Y({"QLinearConv",
+         {x, xs_scale, xz, w, w_scale, ir::Tensor::Of<int8_t>({4}, {0, 0, 0, 0}), y_scale, yz}});
+  const ir::Tensor real = Y({"Conv",
+                             {Y({"DequantizeLinear", {x, xs_scale, xz}}),
+                              Y({"DequantizeLinear", {w, w_scale}, {IntAttr("axis", 0)}})}});
   EXPECT_EQ(q, Y({"QuantizeLinear", {real, y_scale, yz}}));
 }
 

@@ -26,7 +26,9 @@ ir::Attribute Attr(std::string name, T value) {
   attribute.value = std::move(value);
   return attribute;
 }
-inline ir::Attribute IntAttr(std::string name, int64_t value) { return Attr(std::move(name), value); }
+inline ir::Attribute IntAttr(std::string name, int64_t value) {
+  return Attr(std::move(name), value);
+}
 inline ir::Attribute IntsAttr(std::string name, std::vector<int64_t> value) {
   return Attr(std::move(name), std::move(value));
 }

@@ -1,7 +1,8 @@
-// Activations. Formulas as in ONNX's operator documents; x is one element, all in double, rounded once.
+// Activations. Formulas as in ONNX's operator documents; x is one element, all in double, rounded
+// once.
 //
-//   PRelu's slope broadcasts one way to x. Clip takes min and max as attributes before opset 11, as optional scalar
-//   inputs from 11 on (and when min > max everything becomes max).
+//   PRelu's slope broadcasts one way to x. Clip takes min and max as attributes before opset 11, as
+//   optional scalar inputs from 11 on (and when min > max everything becomes max).
 // Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
@@ -30,7 +31,8 @@ Status Real(OpContext& ctx) {
 
 Status Relu(OpContext& ctx) {
   return MapNumbers(
-      ctx, [](double x) { return x < 0 ? 0.0 : x; }, [](int64_t x) { return std::max<int64_t>(x, 0); });
+      ctx, [](double x) { return x < 0 ? 0.0 : x; },
+      [](int64_t x) { return std::max<int64_t>(x, 0); });
 }
 
 Status LeakyRelu(OpContext& ctx) {
@@ -85,7 +87,8 @@ Status Celu(OpContext& ctx) {
 }
 
 Status Selu(OpContext& ctx) {
-  // Defaults: ONNX prints them as 1.67326319217681884765625 and 1.05070102214813232421875, floats; opset 1 rounds.
+  // Defaults: ONNX prints them as 1.67326319217681884765625 and 1.05070102214813232421875, floats;
+  // opset 1 rounds.
   const double alpha = ctx.Float("alpha", ctx.opset() < 6 ? 1.6732f : 1.67326319217681884765625f);
   const double gamma = ctx.Float("gamma", ctx.opset() < 6 ? 1.0507f : 1.05070102214813232421875f);
   return MapReals(ctx, [=](double x) { return x > 0 ? gamma * x : gamma * alpha * std::expm1(x); });
@@ -94,13 +97,16 @@ Status Selu(OpContext& ctx) {
 Status Gelu(OpContext& ctx) {
   const std::string approximate = ctx.String("approximate", "none");
   if (approximate != "none" && approximate != "tanh") {
-    return InvalidArgument("attribute \"approximate\" is \"{}\", expected none or tanh", approximate);
+    return InvalidArgument("attribute \"approximate\" is \"{}\", expected none or tanh",
+                           approximate);
   }
   if (approximate == "tanh") {
     const double k = std::sqrt(2.0 / std::numbers::pi);
-    return MapReals(ctx, [=](double x) { return 0.5 * x * (1.0 + std::tanh(k * (x + 0.044715 * x * x * x))); });
+    return MapReals(
+        ctx, [=](double x) { return 0.5 * x * (1.0 + std::tanh(k * (x + 0.044715 * x * x * x))); });
   }
-  return MapReals(ctx, [](double x) { return 0.5 * x * (1.0 + std::erf(x / std::numbers::sqrt2)); });
+  return MapReals(ctx,
+                  [](double x) { return 0.5 * x * (1.0 + std::erf(x / std::numbers::sqrt2)); });
 }
 
 Status HardSigmoid(OpContext& ctx) {
@@ -139,7 +145,8 @@ Status SwiGlu(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(ctx.SameType(0, 1));
   const ir::Tensor& gate = ctx.in(0);
   if (gate.dims() != ctx.in(1).dims()) {
-    return InvalidArgument("A is {} and B is {}, expected one shape", gate.TypeText(), ctx.in(1).TypeText());
+    return InvalidArgument("A is {} and B is {}, expected one shape", gate.TypeText(),
+                           ctx.in(1).TypeText());
   }
   const double alpha = ctx.Float("alpha", 1.0);
   AZ_RETURN_IF_ERROR(ctx.Plan(gate.dtype(), gate.dims()).status());
@@ -153,7 +160,8 @@ Status SwiGlu(OpContext& ctx) {
 Status ClipWithAttributes(OpContext& ctx) {
   const double low = ctx.Float("min", std::numeric_limits<float>::lowest());
   const double high = ctx.Float("max", std::numeric_limits<float>::max());
-  return MapReals(ctx, [=](double x) { return std::isnan(x) ? x : std::min(std::max(x, low), high); });
+  return MapReals(ctx,
+                  [=](double x) { return std::isnan(x) ? x : std::min(std::max(x, low), high); });
 }
 
 Status Clip(OpContext& ctx) {
@@ -162,25 +170,29 @@ Status Clip(OpContext& ctx) {
     if (!ctx.has(i)) continue;
     AZ_RETURN_IF_ERROR(ctx.SameType(0, i));
     if (ctx.in(i).element_count() != 1) {
-      return InvalidArgument("{} is {}, expected a scalar", i == 1 ? "min" : "max", ctx.in(i).TypeText());
+      return InvalidArgument("{} is {}, expected a scalar", i == 1 ? "min" : "max",
+                             ctx.in(i).TypeText());
     }
   }
   if (ir::IsFloating(x.dtype())) {
     const double low = ctx.has(1) ? Reals(ctx.in(1))[0] : -std::numeric_limits<double>::infinity();
     const double high = ctx.has(2) ? Reals(ctx.in(2))[0] : std::numeric_limits<double>::infinity();
-    return MapReals(ctx, [=](double v) { return std::isnan(v) ? v : std::min(std::max(v, low), high); });
+    return MapReals(ctx,
+                    [=](double v) { return std::isnan(v) ? v : std::min(std::max(v, low), high); });
   }
   if (x.dtype() == ir::DType::kUint64) {
     const uint64_t low = ctx.has(1) ? static_cast<uint64_t>(Ints(ctx.in(1))[0]) : 0;
     const uint64_t high = ctx.has(2) ? static_cast<uint64_t>(Ints(ctx.in(2))[0]) : UINT64_MAX;
-    return MapNumbers(ctx, [](double v) { return v; }, [=](int64_t v) {
-      return static_cast<int64_t>(std::min(std::max(static_cast<uint64_t>(v), low), high));
-    });
+    return MapNumbers(
+        ctx, [](double v) { return v; },
+        [=](int64_t v) {
+          return static_cast<int64_t>(std::min(std::max(static_cast<uint64_t>(v), low), high));
+        });
   }
   const int64_t low = ctx.has(1) ? Ints(ctx.in(1))[0] : INT64_MIN;
   const int64_t high = ctx.has(2) ? Ints(ctx.in(2))[0] : INT64_MAX;
-  return MapNumbers(ctx, [](double v) { return v; },
-                    [=](int64_t v) { return std::min(std::max(v, low), high); });
+  return MapNumbers(
+      ctx, [](double v) { return v; }, [=](int64_t v) { return std::min(std::max(v, low), high); });
 }
 
 const KernelRow kRows[] = {

@@ -1,9 +1,12 @@
-// Attention, FlexAttention, RotaryEmbedding, LinearAttention, CausalConvWithState: sums in double, one rounding.
+// Attention, FlexAttention, RotaryEmbedding, LinearAttention, CausalConvWithState: sums in double,
+// one rounding.
 //
-// Shapes  Q [B, Hq, L, D], K [B, Hkv, S, D], V [B, Hkv, S, Dv]; packed inputs are [B, L, H * D]. Query head h reads key
-//         head h / (Hq / Hkv). Bias: mask, causal frontier, sliding window and padding are composed; a row with no key
-//         to attend gives zeros.
-// Source  Vaswani et al. 2017; Su et al. 2021 for the rotary form.   Tests  tests/reference/robustness_test.cc.
+// Shapes  Q [B, Hq, L, D], K [B, Hkv, S, D], V [B, Hkv, S, Dv]; packed inputs are [B, L, H * D].
+//         Query head h reads key head h / (Hq / Hkv).
+// Bias    Mask, causal frontier, sliding window and padding are composed; a row with no key to
+//         attend gives zeros.
+// Source  Vaswani et al. 2017; Su et al. 2021 for the rotary form.
+// Tests   tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -26,7 +29,8 @@ struct Heads {
     return (packed ? (b * length + s) * heads + h : (b * heads + h) * length + s) * width;
   }
   ir::Shape Dims() const {
-    return packed ? ir::Shape{batch, length, heads * width} : ir::Shape{batch, heads, length, width};
+    return packed ? ir::Shape{batch, length, heads * width}
+                  : ir::Shape{batch, heads, length, width};
   }
 };
 
@@ -37,7 +41,8 @@ StatusOr<Heads> HeadsOf(const ir::Tensor& x, int64_t heads, std::string_view wha
   } else if (x.rank() == 3 && heads > 0 && x.dims()[2] % heads == 0) {
     out = {x.dims()[0], heads, x.dims()[1], x.dims()[2] / heads, true, {}};
   } else {
-    return InvalidArgument("{} is {} with {} heads, expected [B, H, S, D] or [B, S, H * D]", what, x.TypeText(), heads);
+    return InvalidArgument("{} is {} with {} heads, expected [B, H, S, D] or [B, S, H * D]", what,
+                           x.TypeText(), heads);
   }
   out.values = Reals(x);
   return out;
@@ -47,14 +52,16 @@ StatusOr<Heads> HeadsOf(const ir::Tensor& x, int64_t heads, std::string_view wha
 StatusOr<Heads> Joined(const Heads& now, const ir::Tensor& past, std::string_view what) {
   AZ_ASSIGN_OR_RETURN(const Heads before, HeadsOf(past, 0, what));
   if (before.batch != now.batch || before.heads != now.heads || before.width != now.width) {
-    return InvalidArgument("{} is {}, expected [{}, {}, P, {}]", what, past.TypeText(), now.batch, now.heads, now.width);
+    return InvalidArgument("{} is {}, expected [{}, {}, P, {}]", what, past.TypeText(), now.batch,
+                           now.heads, now.width);
   }
   Heads out{now.batch, now.heads, before.length + now.length, now.width, false, {}};
   out.values.resize(static_cast<size_t>(out.batch * out.heads * out.length * out.width));
   for (int64_t b = 0; b < out.batch; ++b) {
     for (int64_t h = 0; h < out.heads; ++h) {
       for (int64_t s = 0; s < out.length; ++s) {
-        const double* from = s < before.length ? before.Row(b, h, s) : now.Row(b, h, s - before.length);
+        const double* from =
+            s < before.length ? before.Row(b, h, s) : now.Row(b, h, s - before.length);
         std::copy(from, from + out.width, out.values.data() + out.At(b, h, s));
       }
     }
@@ -81,8 +88,9 @@ struct Problem {
 };
 
 Status CheckProblem(const Problem& p) {
-  if (p.k.batch != p.q.batch || p.v.batch != p.q.batch || p.k.heads != p.v.heads || p.k.length != p.v.length ||
-      p.k.width != p.q.width || p.k.heads == 0 || p.q.heads % p.k.heads != 0) {
+  if (p.k.batch != p.q.batch || p.v.batch != p.q.batch || p.k.heads != p.v.heads ||
+      p.k.length != p.v.length || p.k.width != p.q.width || p.k.heads == 0 ||
+      p.q.heads % p.k.heads != 0) {
     return InvalidArgument("Q {}, K {} and V {} do not fit together", ir::ShapeText(p.q.Dims()),
                            ir::ShapeText(p.k.Dims()), ir::ShapeText(p.v.Dims()));
   }
@@ -115,7 +123,8 @@ void SoftmaxRows(std::vector<double>& rows, int64_t length) {
     double* row = rows.data() + at;
     const double top = *std::max_element(row, row + length);
     double sum = 0;
-    for (int64_t j = 0; j < length; ++j) sum += row[j] = top == kMinusInfinity ? 0 : std::exp(row[j] - top);
+    for (int64_t j = 0; j < length; ++j)
+      sum += row[j] = top == kMinusInfinity ? 0 : std::exp(row[j] - top);
     for (int64_t j = 0; sum != 0 && j < length; ++j) row[j] /= sum;
   }
 }
@@ -153,13 +162,15 @@ StatusOr<std::vector<double>> BiasOf(const OpContext& ctx, const Problem& p, int
     const bool shorter = given < p.k.length && given != 1;
     if (shorter) target.back() = given;
     if (!BroadcastsTo(mask.dims(), target)) {
-      return InvalidArgument("attn_mask is {}, expected to broadcast to {}", mask.TypeText(), ir::ShapeText(dims));
+      return InvalidArgument("attn_mask is {}, expected to broadcast to {}", mask.TypeText(),
+                             ir::ShapeText(dims));
     }
     const BroadcastMap at(mask.dims(), target);
     const std::vector<double> values = Reals(mask);
     const bool boolean = mask.dtype() == ir::DType::kBool;
     for (size_t i = 0; i < bias.size(); ++i) {
-      const auto row = static_cast<int64_t>(i) / p.k.length, column = static_cast<int64_t>(i) % p.k.length;
+      const auto row = static_cast<int64_t>(i) / p.k.length,
+                 column = static_cast<int64_t>(i) % p.k.length;
       if (shorter && column >= given) {
         bias[i] = kMinusInfinity;
         continue;
@@ -172,7 +183,8 @@ StatusOr<std::vector<double>> BiasOf(const OpContext& ctx, const Problem& p, int
   if (ctx.has(6)) {
     AZ_ASSIGN_OR_RETURN(valid, ctx.IntsIn(6, "nonpad_kv_seqlen"));
     if (static_cast<int64_t>(valid.size()) != p.q.batch) {
-      return InvalidArgument("nonpad_kv_seqlen is {}, expected [{}]", ctx.in(6).TypeText(), p.q.batch);
+      return InvalidArgument("nonpad_kv_seqlen is {}, expected [{}]", ctx.in(6).TypeText(),
+                             p.q.batch);
     }
   }
   const bool causal = ctx.Int("is_causal", 0) != 0;
@@ -184,8 +196,8 @@ StatusOr<std::vector<double>> BiasOf(const OpContext& ctx, const Problem& p, int
     // Opset 23 aligns the causal frontier without looking at an external cache; later ones do.
     const int64_t offset = !valid.empty() && !ctx.has(4) ? valid[b] - p.q.length : past;
     const int64_t place = row + offset;
-    if ((causal && j > place) || (left >= 0 && j < place - left) || (right >= 0 && j > place + right) ||
-        (!valid.empty() && j >= valid[b])) {
+    if ((causal && j > place) || (left >= 0 && j < place - left) ||
+        (right >= 0 && j > place + right) || (!valid.empty() && j >= valid[b])) {
       bias[i] = kMinusInfinity;
     }
   }
@@ -200,7 +212,8 @@ Status Attention(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(p.q, HeadsOf(ctx.in(0), q_heads, "Q"));
   AZ_ASSIGN_OR_RETURN(p.k, HeadsOf(ctx.in(1), kv_heads, "K"));
   AZ_ASSIGN_OR_RETURN(p.v, HeadsOf(ctx.in(2), kv_heads, "V"));
-  if (ctx.has(4) != ctx.has(5)) return InvalidArgument("past_key and past_value are given one without the other");
+  if (ctx.has(4) != ctx.has(5))
+    return InvalidArgument("past_key and past_value are given one without the other");
   int64_t past = 0;
   if (ctx.has(4)) {
     past = ctx.in(4).rank() == 4 ? ctx.in(4).dims()[2] : 0;
@@ -227,7 +240,8 @@ Status Attention(OpContext& ctx) {
   }
   show(1);
   AZ_ASSIGN_OR_RETURN(const std::vector<double> bias, BiasOf(ctx, p, past));
-  for (size_t i = 0; i < scores.size(); ++i) scores[i] = bias[i] == kMinusInfinity ? kMinusInfinity : scores[i] + bias[i];
+  for (size_t i = 0; i < scores.size(); ++i)
+    scores[i] = bias[i] == kMinusInfinity ? kMinusInfinity : scores[i] + bias[i];
   show(2);
   SoftmaxRows(scores, p.k.length);
   show(3);
@@ -239,14 +253,16 @@ Status Attention(OpContext& ctx) {
 }
 
 // Runs a modifier subgraph on scores or probabilities, which must keep their shape and type.
-Status Modify(OpContext& ctx, const char* name, ir::DType dtype, const ir::Shape& dims, std::vector<double>& values) {
+Status Modify(OpContext& ctx, const char* name, ir::DType dtype, const ir::Shape& dims,
+              std::vector<double>& values) {
   const ir::Graph* body = ctx.GraphAttribute(name);
   if (body == nullptr) return OkStatus();
   AZ_ASSIGN_OR_RETURN(const std::vector<RuntimeValue> results,
                       ctx.RunGraph(*body, {RuntimeValue::Of(FromReals(dtype, dims, values))}));
   if (results.size() != 1 || !results[0].is_tensor() || results[0].tensor.dims() != dims ||
       results[0].tensor.dtype() != dtype) {
-    return InvalidArgument("{} does not yield one {} {}", name, ir::ShortNameOf(dtype), ir::ShapeText(dims));
+    return InvalidArgument("{} does not yield one {} {}", name, ir::ShortNameOf(dtype),
+                           ir::ShapeText(dims));
   }
   values = Reals(results[0].tensor);
   return OkStatus();
@@ -261,7 +277,9 @@ Status FlexAttention(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(CheckProblem(p));
   p.scale = ctx.Float("scale", 1 / std::sqrt(static_cast<double>(p.q.width)));
   const ir::DType own = ctx.in(0).dtype();
-  const int64_t number = ctx.Int("softmax_precision", static_cast<int64_t>(own == ir::DType::kDouble ? own : ir::DType::kFloat));
+  const int64_t number =
+      ctx.Int("softmax_precision",
+              static_cast<int64_t>(own == ir::DType::kDouble ? own : ir::DType::kFloat));
   if (number < 1 || number > ir::kMaxDType || !ir::IsFloating(static_cast<ir::DType>(number))) {
     return InvalidArgument("attribute \"softmax_precision\" is {}", number);
   }
@@ -276,7 +294,8 @@ Status FlexAttention(OpContext& ctx) {
   return OkStatus();
 }
 
-// Rotates pairs of a head's first rotary_embedding_dim elements by the angle of the token's position.
+// Rotates pairs of a head's first rotary_embedding_dim elements by the angle of the token's
+// position.
 Status RotaryEmbedding(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   AZ_ASSIGN_OR_RETURN(Heads x, HeadsOf(ctx.in(0), ctx.Int("num_heads", 0), "X"));
@@ -292,19 +311,23 @@ Status RotaryEmbedding(OpContext& ctx) {
   if (ctx.has(3)) {
     AZ_ASSIGN_OR_RETURN(positions, ctx.IntsIn(3, "position_ids"));
     if (ctx.in(3).dims() != ir::Shape{x.batch, x.length} || cache.size() != 2 || cache[1] != half) {
-      return InvalidArgument("cos_cache {} with position_ids {}, expected [M, {}] and [{}, {}]", ctx.in(1).TypeText(),
-                             ctx.in(3).TypeText(), half, x.batch, x.length);
+      return InvalidArgument("cos_cache {} with position_ids {}, expected [M, {}] and [{}, {}]",
+                             ctx.in(1).TypeText(), ctx.in(3).TypeText(), half, x.batch, x.length);
     }
     for (const int64_t position : positions) {
-      if (position < 0 || position >= cache[0]) return OutOfRange("position {} of a cache of {}", position, cache[0]);
+      if (position < 0 || position >= cache[0])
+        return OutOfRange("position {} of a cache of {}", position, cache[0]);
     }
   } else {
     if (cache != ir::Shape{x.batch, x.length, half}) {
-      return InvalidArgument("cos_cache is {}, expected [{}, {}, {}]", ctx.in(1).TypeText(), x.batch, x.length, half);
+      return InvalidArgument("cos_cache is {}, expected [{}, {}, {}]", ctx.in(1).TypeText(),
+                             x.batch, x.length, half);
     }
     for (int64_t i = 0; i < x.batch * x.length; ++i) positions.push_back(i);
   }
-  if (ctx.in(2).dims() != cache) return InvalidArgument("sin_cache is {}, cos_cache {}", ctx.in(2).TypeText(), ctx.in(1).TypeText());
+  if (ctx.in(2).dims() != cache)
+    return InvalidArgument("sin_cache is {}, cos_cache {}", ctx.in(2).TypeText(),
+                           ctx.in(1).TypeText());
   AZ_RETURN_IF_ERROR(ctx.Plan(ctx.in(0).dtype(), ctx.in(0).dims()).status());
   const std::vector<double> cosines = Reals(ctx.in(1)), sines = Reals(ctx.in(2));
   for (int64_t b = 0; b < x.batch; ++b) {
@@ -315,7 +338,8 @@ Status RotaryEmbedding(OpContext& ctx) {
         for (int64_t i = 0; i < half; ++i) {
           double& first = head[interleaved ? 2 * i : i];
           double& second = head[interleaved ? 2 * i + 1 : i + half];
-          const double c = cosines[static_cast<size_t>(row + i)], n = sines[static_cast<size_t>(row + i)];
+          const double c = cosines[static_cast<size_t>(row + i)],
+                       n = sines[static_cast<size_t>(row + i)];
           const double real = c * first - n * second;
           second = n * first + c * second;
           first = real;
@@ -333,41 +357,46 @@ Status LinearAttention(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   const int64_t q_heads = ctx.Int("q_num_heads", 0), kv_heads = ctx.Int("kv_num_heads", 0);
   const std::string rule = ctx.String("update_rule", "gated_delta");
-  const bool gated = rule == "gated" || rule == "gated_delta", delta = rule == "delta" || rule == "gated_delta";
-  if (!gated && !delta && rule != "linear") return InvalidArgument("attribute \"update_rule\" is \"{}\"", rule);
+  const bool gated = rule == "gated" || rule == "gated_delta",
+             delta = rule == "delta" || rule == "gated_delta";
+  if (!gated && !delta && rule != "linear")
+    return InvalidArgument("attribute \"update_rule\" is \"{}\"", rule);
   if (gated != ctx.has(4) || delta != ctx.has(5)) {
-    return InvalidArgument("update_rule {} with{} decay and with{} beta", rule, ctx.has(4) ? "" : "out",
-                           ctx.has(5) ? "" : "out");
+    return InvalidArgument("update_rule {} with{} decay and with{} beta", rule,
+                           ctx.has(4) ? "" : "out", ctx.has(5) ? "" : "out");
   }
-  if (ctx.in(0).rank() != 3 || ctx.in(1).rank() != 3 || ctx.in(2).rank() != 3 || kv_heads < 1 || q_heads < 1 ||
-      q_heads % kv_heads != 0) {
+  if (ctx.in(0).rank() != 3 || ctx.in(1).rank() != 3 || ctx.in(2).rank() != 3 || kv_heads < 1 ||
+      q_heads < 1 || q_heads % kv_heads != 0) {
     return InvalidArgument("query {}, key {}, value {} with {} and {} heads", ctx.in(0).TypeText(),
                            ctx.in(1).TypeText(), ctx.in(2).TypeText(), q_heads, kv_heads);
   }
   AZ_ASSIGN_OR_RETURN(const Heads q, HeadsOf(ctx.in(0), q_heads, "query"));
   AZ_ASSIGN_OR_RETURN(const Heads k, HeadsOf(ctx.in(1), kv_heads, "key"));
   AZ_ASSIGN_OR_RETURN(const Heads v, HeadsOf(ctx.in(2), kv_heads, "value"));
-  if (k.batch != q.batch || v.batch != q.batch || k.length != q.length || v.length != q.length || k.width != q.width) {
-    return InvalidArgument("query {}, key {} and value {} do not fit together", ctx.in(0).TypeText(),
-                           ctx.in(1).TypeText(), ctx.in(2).TypeText());
+  if (k.batch != q.batch || v.batch != q.batch || k.length != q.length || v.length != q.length ||
+      k.width != q.width) {
+    return InvalidArgument("query {}, key {} and value {} do not fit together",
+                           ctx.in(0).TypeText(), ctx.in(1).TypeText(), ctx.in(2).TypeText());
   }
   const ir::Shape state_dims{q.batch, kv_heads, q.width, v.width};
   AZ_ASSIGN_OR_RETURN(const int64_t state_size, ctx.Plan(ir::DType::kDouble, state_dims));
   std::vector<double> state(static_cast<size_t>(state_size));
   if (ctx.has(3)) {
     if (ctx.in(3).dims() != state_dims) {
-      return InvalidArgument("past_state is {}, expected {}", ctx.in(3).TypeText(), ir::ShapeText(state_dims));
+      return InvalidArgument("past_state is {}, expected {}", ctx.in(3).TypeText(),
+                             ir::ShapeText(state_dims));
     }
     state = Reals(ctx.in(3));
   }
-  const auto widths = [&](size_t i, std::vector<int64_t> allowed, std::string_view what) -> StatusOr<int64_t> {
+  const auto widths = [&](size_t i, std::vector<int64_t> allowed,
+                          std::string_view what) -> StatusOr<int64_t> {
     const ir::Shape& dims = ctx.in(i).dims();
     if (dims.size() == 3 && dims[0] == q.batch && dims[1] == q.length &&
         std::find(allowed.begin(), allowed.end(), dims[2]) != allowed.end()) {
       return dims[2];
     }
-    return InvalidArgument("{} is {}, expected [{}, {}, {} or {}]", what, ctx.in(i).TypeText(), q.batch, q.length,
-                           allowed[0], allowed[1]);
+    return InvalidArgument("{} is {}, expected [{}, {}, {} or {}]", what, ctx.in(i).TypeText(),
+                           q.batch, q.length, allowed[0], allowed[1]);
   };
   int64_t decay_width = 0, beta_width = 0;
   std::vector<double> decay, beta;
@@ -379,7 +408,8 @@ Status LinearAttention(OpContext& ctx) {
     AZ_ASSIGN_OR_RETURN(beta_width, widths(5, {kv_heads, 1}, "beta"));
     beta = Reals(ctx.in(5));
   }
-  const double given = ctx.Float("scale", 0), scale = given == 0 ? 1 / std::sqrt(static_cast<double>(q.width)) : given;
+  const double given = ctx.Float("scale", 0),
+               scale = given == 0 ? 1 / std::sqrt(static_cast<double>(q.width)) : given;
   const ir::Shape out_dims{q.batch, q.length, q_heads * v.width};
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(ctx.in(0).dtype(), out_dims));
   std::vector<double> out(static_cast<size_t>(count));
@@ -401,12 +431,14 @@ Status LinearAttention(OpContext& ctx) {
           if (delta) {
             double retrieved = 0;
             for (int64_t d = 0; d < q.width; ++d) retrieved += s[d * v.width + m] * kt[d];
-            value = beta[static_cast<size_t>(row * beta_width + (beta_width == 1 ? 0 : h))] * (value - retrieved);
+            value = beta[static_cast<size_t>(row * beta_width + (beta_width == 1 ? 0 : h))] *
+                    (value - retrieved);
           }
           update[static_cast<size_t>(m)] = value;
         }
         for (int64_t d = 0; d < q.width; ++d) {
-          for (int64_t m = 0; m < v.width; ++m) s[d * v.width + m] += kt[d] * update[static_cast<size_t>(m)];
+          for (int64_t m = 0; m < v.width; ++m)
+            s[d * v.width + m] += kt[d] * update[static_cast<size_t>(m)];
         }
         for (int64_t g = h * group; g < (h + 1) * group; ++g) {
           const double* qt = q.Row(b, g, t);
@@ -425,28 +457,36 @@ Status LinearAttention(OpContext& ctx) {
   return OkStatus();
 }
 
-// Depthwise causal convolution over [past_state, input]; present_state is the last k - 1 columns of that.
+// Depthwise causal convolution over [past_state, input]; present_state is the last k - 1 columns of
+// that.
 Status CausalConvWithState(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   const ir::Tensor &x = ctx.in(0), &w = ctx.in(1);
   const std::string activation = ctx.String("activation", "none");
   if (activation != "none" && activation != "silu" && activation != "swish") {
-    return InvalidArgument("attribute \"activation\" is \"{}\", expected none, silu or swish", activation);
+    return InvalidArgument("attribute \"activation\" is \"{}\", expected none, silu or swish",
+                           activation);
   }
-  if (x.rank() != 3 || w.rank() != 3 || w.dims()[0] != x.dims()[1] || w.dims()[1] != 1 || w.dims()[2] < 1) {
-    return InvalidArgument("input {} and weight {}, expected [B, C, L] and [C, 1, k]", x.TypeText(), w.TypeText());
+  if (x.rank() != 3 || w.rank() != 3 || w.dims()[0] != x.dims()[1] || w.dims()[1] != 1 ||
+      w.dims()[2] < 1) {
+    return InvalidArgument("input {} and weight {}, expected [B, C, L] and [C, 1, k]", x.TypeText(),
+                           w.TypeText());
   }
-  const int64_t batch = x.dims()[0], channels = x.dims()[1], length = x.dims()[2], kernel = w.dims()[2];
+  const int64_t batch = x.dims()[0], channels = x.dims()[1], length = x.dims()[2],
+                kernel = w.dims()[2];
   const ir::Shape state_dims{batch, channels, kernel - 1};
-  if (ctx.has(2) && ctx.in(2).dims() != ir::Shape{channels}) return InvalidArgument("bias is {}", ctx.in(2).TypeText());
+  if (ctx.has(2) && ctx.in(2).dims() != ir::Shape{channels})
+    return InvalidArgument("bias is {}", ctx.in(2).TypeText());
   if (ctx.has(3) && ctx.in(3).dims() != state_dims) {
-    return InvalidArgument("past_state is {}, expected {}", ctx.in(3).TypeText(), ir::ShapeText(state_dims));
+    return InvalidArgument("past_state is {}, expected {}", ctx.in(3).TypeText(),
+                           ir::ShapeText(state_dims));
   }
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), x.dims()).status());
   AZ_ASSIGN_OR_RETURN(const int64_t state_size, ctx.Plan(x.dtype(), state_dims));
   std::vector<double> y = Reals(x), state(static_cast<size_t>(state_size));
   const std::vector<double> weight = Reals(w);
-  const std::vector<double> bias = ctx.has(2) ? Reals(ctx.in(2)) : std::vector<double>(static_cast<size_t>(channels));
+  const std::vector<double> bias =
+      ctx.has(2) ? Reals(ctx.in(2)) : std::vector<double>(static_cast<size_t>(channels));
   if (ctx.has(3)) state = Reals(ctx.in(3));
   std::vector<double> row(static_cast<size_t>(kernel - 1 + length));
   for (int64_t plane = 0; plane < batch * channels; ++plane) {
@@ -457,7 +497,8 @@ Status CausalConvWithState(OpContext& ctx) {
     std::copy(now, now + length, row.begin() + kernel - 1);
     for (int64_t i = 0; i < length; ++i) {
       double sum = bias[static_cast<size_t>(c)];
-      for (int64_t t = 0; t < kernel; ++t) sum += weight[static_cast<size_t>(c * kernel + t)] * row[static_cast<size_t>(i + t)];
+      for (int64_t t = 0; t < kernel; ++t)
+        sum += weight[static_cast<size_t>(c * kernel + t)] * row[static_cast<size_t>(i + t)];
       now[i] = activation == "none" ? sum : sum / (1 + std::exp(-sum));
     }
     std::copy(row.end() - (kernel - 1), row.end(), past);

@@ -1,9 +1,9 @@
-// Arithmetic of two or more inputs with broadcasting: Add, Sub, Mul, Div, Pow, Mod, BitShift, Bitwise*, Min, Max,
-// Sum, Mean.
+// Arithmetic of two or more inputs with broadcasting: Add, Sub, Mul, Div, Pow, Mod, BitShift,
+// Bitwise*, Min, Max, Sum, Mean.
 //
-// Before opset 7 broadcasting is one way and asked for (`broadcast`, `axis`). Integers wrap; division truncates
-// toward zero; division and remainder by zero are defined here as 0, so that no graph can trap the evaluator.
-// Tests: tests/reference/numbers_test.cc, tests/conformance/.
+// Before opset 7 broadcasting is one way and asked for (`broadcast`, `axis`). Integers wrap;
+// division truncates toward zero; division and remainder by zero are defined here as 0, so that no
+// graph can trap the evaluator. Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 
@@ -13,7 +13,8 @@
 namespace assize::reference {
 namespace {
 
-// Applies f on reals or g on integers (g sees whether the type is uint64: its values are bit patterns).
+// Applies f on reals or g on integers (g sees whether the type is uint64: its values are bit
+// patterns).
 template <typename F, typename G>
 Status Arithmetic(OpContext& ctx, F f, G g) {
   AZ_RETURN_IF_ERROR(ctx.SameType(0, 1));
@@ -25,7 +26,8 @@ Status Arithmetic(OpContext& ctx, F f, G g) {
     const std::vector<double> a = Reals(operands.a), b = Reals(operands.b);
     std::vector<double> out(static_cast<size_t>(count));
     for (int64_t i = 0; i < count; ++i) {
-      out[static_cast<size_t>(i)] = f(a[static_cast<size_t>(a_at(i))], b[static_cast<size_t>(b_at(i))]);
+      out[static_cast<size_t>(i)] =
+          f(a[static_cast<size_t>(a_at(i))], b[static_cast<size_t>(b_at(i))]);
     }
     ctx.Set(0, FromReals(dtype, operands.dims, out));
     return OkStatus();
@@ -35,7 +37,8 @@ Status Arithmetic(OpContext& ctx, F f, G g) {
   const std::vector<int64_t> a = Ints(operands.a), b = Ints(operands.b);
   std::vector<int64_t> out(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
-    out[static_cast<size_t>(i)] = g(a[static_cast<size_t>(a_at(i))], b[static_cast<size_t>(b_at(i))], unsigned64);
+    out[static_cast<size_t>(i)] =
+        g(a[static_cast<size_t>(a_at(i))], b[static_cast<size_t>(b_at(i))], unsigned64);
   }
   ctx.Set(0, FromInts(dtype, operands.dims, out));
   return OkStatus();
@@ -43,17 +46,20 @@ Status Arithmetic(OpContext& ctx, F f, G g) {
 
 Status Add(OpContext& ctx) {
   return Arithmetic(
-      ctx, [](double a, double b) { return a + b; }, [](int64_t a, int64_t b, bool) { return WrapAdd(a, b); });
+      ctx, [](double a, double b) { return a + b; },
+      [](int64_t a, int64_t b, bool) { return WrapAdd(a, b); });
 }
 
 Status Sub(OpContext& ctx) {
   return Arithmetic(
-      ctx, [](double a, double b) { return a - b; }, [](int64_t a, int64_t b, bool) { return WrapSub(a, b); });
+      ctx, [](double a, double b) { return a - b; },
+      [](int64_t a, int64_t b, bool) { return WrapSub(a, b); });
 }
 
 Status Mul(OpContext& ctx) {
   return Arithmetic(
-      ctx, [](double a, double b) { return a * b; }, [](int64_t a, int64_t b, bool) { return WrapMul(a, b); });
+      ctx, [](double a, double b) { return a * b; },
+      [](int64_t a, int64_t b, bool) { return WrapMul(a, b); });
 }
 
 int64_t Quotient(int64_t a, int64_t b, bool unsigned64) {
@@ -73,7 +79,8 @@ Status Div(OpContext& ctx) {
 }
 
 double FloorMod(double a, double b) {
-  if (std::isnan(a) || std::isnan(b) || std::isinf(a) || b == 0) return std::numeric_limits<double>::quiet_NaN();
+  if (std::isnan(a) || std::isnan(b) || std::isinf(a) || b == 0)
+    return std::numeric_limits<double>::quiet_NaN();
   const double r = std::fmod(a, b);
   if (r == 0) return std::copysign(0.0, b);
   return (r < 0) != (b < 0) ? r + b : r;
@@ -114,8 +121,8 @@ Status Pow(OpContext& ctx) {
     const std::vector<int64_t> a = Ints(operands.a), b = Ints(operands.b);
     std::vector<int64_t> out(static_cast<size_t>(count));
     for (int64_t i = 0; i < count; ++i) {
-      out[static_cast<size_t>(i)] =
-          IntegerPower(a[static_cast<size_t>(a_at(i))], b[static_cast<size_t>(b_at(i))], unsigned_exponent);
+      out[static_cast<size_t>(i)] = IntegerPower(
+          a[static_cast<size_t>(a_at(i))], b[static_cast<size_t>(b_at(i))], unsigned_exponent);
     }
     ctx.Set(0, FromInts(dtype, operands.dims, out));
     return OkStatus();
@@ -123,7 +130,8 @@ Status Pow(OpContext& ctx) {
   const std::vector<double> a = Reals(operands.a), b = Reals(operands.b);
   std::vector<double> out(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
-    out[static_cast<size_t>(i)] = std::pow(a[static_cast<size_t>(a_at(i))], b[static_cast<size_t>(b_at(i))]);
+    out[static_cast<size_t>(i)] =
+        std::pow(a[static_cast<size_t>(a_at(i))], b[static_cast<size_t>(b_at(i))]);
   }
   ctx.Set(0, FromReals(dtype, operands.dims, out));
   return OkStatus();
@@ -140,7 +148,8 @@ Status BitShift(OpContext& ctx) {
   return Arithmetic(
       ctx, [](double a, double) { return a; },
       [=](int64_t a, int64_t b, bool unsigned64) -> int64_t {
-        // Unsigned types below 64 bits are positive int64, so their right shift fills with zeros too.
+        // Unsigned types below 64 bits are positive int64, so their right shift fills with zeros
+        // too.
         if (b < 0 || b >= bits) return !left && !unsigned64 && a < 0 ? -1 : 0;
         if (left) return static_cast<int64_t>(static_cast<uint64_t>(a) << b);
         return unsigned64 ? static_cast<int64_t>(static_cast<uint64_t>(a) >> b) : a >> b;
@@ -224,12 +233,14 @@ Status Min(OpContext& ctx) {
 Status Sum(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   return Fold(
-      ctx, [](double a, double b) { return a + b; }, [](int64_t a, int64_t b, bool) { return WrapAdd(a, b); });
+      ctx, [](double a, double b) { return a + b; },
+      [](int64_t a, int64_t b, bool) { return WrapAdd(a, b); });
 }
 Status Mean(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   return Fold(
-      ctx, [](double a, double b) { return a + b; }, [](int64_t a, int64_t b, bool) { return WrapAdd(a, b); }, true);
+      ctx, [](double a, double b) { return a + b; },
+      [](int64_t a, int64_t b, bool) { return WrapAdd(a, b); }, true);
 }
 
 const KernelRow kRows[] = {

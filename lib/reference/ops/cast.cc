@@ -1,8 +1,10 @@
 // Cast, CastLike, BitCast.
 //
-// Integer to integer keeps the low bits; float to integer truncates toward zero, then saturates, or for the 2- and
-// 4-bit types keeps the low bits (ONNX leaves values out of range undefined; its cases do so); to float8 saturates unless `saturate` is 0. Strings parse and print without locale; floats
-// print the shortest text that reads back. Tests: tests/reference/numbers_test.cc, tests/conformance/.
+// Integer to integer keeps the low bits; float to integer truncates toward zero, then saturates, or
+// for the 2- and 4-bit types keeps the low bits (ONNX leaves values out of range undefined; its
+// cases do so); to float8 saturates unless `saturate` is 0. Strings parse and print without locale;
+// floats print the shortest text that reads back.
+// Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -55,7 +57,8 @@ StatusOr<ir::Tensor> Parse(const ir::Tensor& x, DType to, bool saturate) {
 std::string Text(double value, DType dtype) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "INF" : "-INF";
-  return dtype == DType::kDouble ? fmt::format("{}", value) : fmt::format("{}", static_cast<float>(value));
+  return dtype == DType::kDouble ? fmt::format("{}", value)
+                                 : fmt::format("{}", static_cast<float>(value));
 }
 
 ir::Tensor Printed(const ir::Tensor& x) {
@@ -64,9 +67,10 @@ ir::Tensor Printed(const ir::Tensor& x) {
     for (const double value : Reals(x)) texts.push_back(Text(value, x.dtype()));
   } else {
     for (const int64_t value : Ints(x)) {
-      texts.push_back(x.dtype() == DType::kBool     ? (value != 0 ? "True" : "False")
-                      : x.dtype() == DType::kUint64 ? fmt::format("{}", static_cast<uint64_t>(value))
-                                                    : fmt::format("{}", value));
+      texts.push_back(x.dtype() == DType::kBool ? (value != 0 ? "True" : "False")
+                      : x.dtype() == DType::kUint64
+                          ? fmt::format("{}", static_cast<uint64_t>(value))
+                          : fmt::format("{}", value));
     }
   }
   return ir::Tensor::Strings(x.dims(), std::move(texts));
@@ -104,7 +108,8 @@ StatusOr<ir::Tensor> Convert(const OpContext& ctx, const ir::Tensor& x, DType to
   if (to == DType::kFloat8E8M0) {
     const std::string mode = ctx.String("round_mode", "up");
     if (mode != "up" && mode != "down" && mode != "nearest") {
-      return InvalidArgument("attribute \"round_mode\" is \"{}\", expected up, down or nearest", mode);
+      return InvalidArgument("attribute \"round_mode\" is \"{}\", expected up, down or nearest",
+                             mode);
     }
     std::vector<std::byte> bytes;
     for (const double value : Reals(x)) bytes.push_back(std::byte{ToE8M0(value, mode, saturate)});
@@ -112,7 +117,8 @@ StatusOr<ir::Tensor> Convert(const OpContext& ctx, const ir::Tensor& x, DType to
   }
   if (ir::IsPacked(to) && ir::IsInteger(to)) return FromInts(to, x.dims(), Ints(x));
   if (ir::IsFloating(x.dtype())) return FromReals(to, x.dims(), Reals(x), saturate);
-  if (x.dtype() == DType::kUint64 && ir::IsFloating(to)) return FromReals(to, x.dims(), Reals(x), saturate);
+  if (x.dtype() == DType::kUint64 && ir::IsFloating(to))
+    return FromReals(to, x.dims(), Reals(x), saturate);
   return FromInts(to, x.dims(), Ints(x));
 }
 
@@ -145,13 +151,16 @@ Status CastLike(OpContext& ctx) {
 Status BitCast(OpContext& ctx) {
   const ir::Tensor& x = ctx.in(0);
   const int64_t number = ctx.Int("to", 0);
-  if (number < 1 || number > ir::kMaxDType) return InvalidArgument("attribute \"to\" is {}, no element type", number);
+  if (number < 1 || number > ir::kMaxDType)
+    return InvalidArgument("attribute \"to\" is {}, no element type", number);
   const auto to = static_cast<DType>(number);
-  if (x.dtype() == DType::kString || to == DType::kString || ir::BitsOf(x.dtype()) != ir::BitsOf(to)) {
+  if (x.dtype() == DType::kString || to == DType::kString ||
+      ir::BitsOf(x.dtype()) != ir::BitsOf(to)) {
     return InvalidArgument("x is {}, {} has another width", x.TypeText(), ir::NameOf(to));
   }
   const auto bytes = x.bytes();
-  ctx.Set(0, ir::Tensor::FromBytes(to, x.dims(), std::vector<std::byte>(bytes.begin(), bytes.end())));
+  ctx.Set(0,
+          ir::Tensor::FromBytes(to, x.dims(), std::vector<std::byte>(bytes.begin(), bytes.end())));
   return OkStatus();
 }
 

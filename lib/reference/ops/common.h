@@ -1,4 +1,5 @@
-// What families of kernels share: checks of element types, elementwise maps. Tests: tests/reference/.
+// What families of kernels share: checks of element types, elementwise maps.
+// Tests: tests/reference/.
 #pragma once
 
 #include <utility>

@@ -1,7 +1,8 @@
-// If, Loop, Scan (both versions), SequenceMap: the ops that run subgraphs, under the run's loop budget.
+// If, Loop, Scan (both versions), SequenceMap: the ops that run subgraphs, under the run's loop
+// budget.
 //
-// Scan and Loop stack what each iteration yields; the size of the stack is checked before it is made.
-// Tests: tests/reference/executor_test.cc, tests/conformance/.
+// Scan and Loop stack what each iteration yields; the size of the stack is checked before it is
+// made. Tests: tests/reference/executor_test.cc, tests/conformance/.
 #include <algorithm>
 
 #include "lib/reference/ops/common.h"
@@ -18,14 +19,16 @@ StatusOr<const ir::Graph*> Body(const OpContext& ctx, const char* name) {
 }
 
 StatusOr<bool> Truth(const RuntimeValue& value, std::string_view what) {
-  if (!value.is_tensor() || value.tensor.dtype() != ir::DType::kBool || value.tensor.element_count() != 1) {
+  if (!value.is_tensor() || value.tensor.dtype() != ir::DType::kBool ||
+      value.tensor.element_count() != 1) {
     return InvalidArgument("{} is {}, expected one bool", what,
                            value.is_tensor() ? value.tensor.TypeText() : std::string("no tensor"));
   }
   return Ints(value.tensor)[0] != 0;
 }
 
-// [count, *element] of equal tensors, in order or reversed; an empty list has no shape to take: dims [0].
+// [count, *element] of equal tensors, in order or reversed; an empty list has no shape to take:
+// dims [0].
 StatusOr<ir::Tensor> Stack(const OpContext& ctx, const Values& values, int64_t axis, bool reverse) {
   if (values.empty()) return ir::Tensor::Zeros(ir::DType::kFloat, {0});
   for (const RuntimeValue& value : values) {
@@ -68,14 +71,15 @@ ir::Tensor SliceOf(const ir::Tensor& x, int64_t axis, int64_t i) {
 
 Status If(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const bool condition, Truth(ctx.value(0), "cond"));
-  AZ_ASSIGN_OR_RETURN(const ir::Graph* branch, Body(ctx, condition ? "then_branch" : "else_branch"));
+  AZ_ASSIGN_OR_RETURN(const ir::Graph* branch,
+                      Body(ctx, condition ? "then_branch" : "else_branch"));
   AZ_ASSIGN_OR_RETURN(Values results, ctx.RunGraph(*branch, {}));
   for (size_t i = 0; i < results.size(); ++i) ctx.Set(i, std::move(results[i]));
   return OkStatus();
 }
 
-// Inputs: trip count, condition, carried values. The body takes (iteration, condition, carried) and yields
-// (condition, carried, scanned).
+// Inputs: trip count, condition, carried values. The body takes (iteration, condition, carried) and
+// yields (condition, carried, scanned).
 Status Loop(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const ir::Graph* body, Body(ctx, "body"));
   int64_t trips = INT64_MAX;
@@ -89,20 +93,23 @@ Status Loop(OpContext& ctx) {
   }
   const size_t carried_count = ctx.input_count() > 2 ? ctx.input_count() - 2 : 0;
   if (body->outputs().size() < 1 + carried_count) {
-    return InvalidArgument("body has {} outputs, expected at least {}", body->outputs().size(), 1 + carried_count);
+    return InvalidArgument("body has {} outputs, expected at least {}", body->outputs().size(),
+                           1 + carried_count);
   }
   Values carried;
   for (size_t i = 0; i < carried_count; ++i) carried.push_back(ctx.value(i + 2));
   std::vector<Values> scanned(body->outputs().size() - 1 - carried_count);
   for (int64_t i = 0; go && i < trips; ++i) {
     AZ_RETURN_IF_ERROR(ctx.CountIteration());
-    Values inputs{RuntimeValue::Of(ir::Tensor::Scalar<int64_t>(i)), RuntimeValue::Of(FromBools({}, std::vector<uint8_t>{1}))};
+    Values inputs{RuntimeValue::Of(ir::Tensor::Scalar<int64_t>(i)),
+                  RuntimeValue::Of(FromBools({}, std::vector<uint8_t>{1}))};
     inputs.insert(inputs.end(), carried.begin(), carried.end());
     inputs.resize(std::min(inputs.size(), body->inputs().size()));
     AZ_ASSIGN_OR_RETURN(Values results, ctx.RunGraph(*body, std::move(inputs)));
     AZ_ASSIGN_OR_RETURN(go, Truth(results[0], "the body's condition"));
     for (size_t k = 0; k < carried_count; ++k) carried[k] = std::move(results[1 + k]);
-    for (size_t k = 0; k < scanned.size(); ++k) scanned[k].push_back(std::move(results[1 + carried_count + k]));
+    for (size_t k = 0; k < scanned.size(); ++k)
+      scanned[k].push_back(std::move(results[1 + carried_count + k]));
   }
   for (size_t k = 0; k < carried_count; ++k) ctx.Set(k, std::move(carried[k]));
   for (size_t k = 0; k < scanned.size(); ++k) {
@@ -113,9 +120,11 @@ Status Loop(OpContext& ctx) {
       if (type.is_tensor() && type.shape) {
         for (const ir::Dim& dim : *type.shape) dims.push_back(dim.value.value_or(0));
       }
-      const ir::DType dtype = type.is_tensor() && type.dtype != ir::DType::kUndefined ? type.dtype : ir::DType::kFloat;
+      const ir::DType dtype =
+          type.is_tensor() && type.dtype != ir::DType::kUndefined ? type.dtype : ir::DType::kFloat;
       AZ_RETURN_IF_ERROR(ctx.Plan(dtype, dims).status());
-      ctx.Set(carried_count + k, dtype == ir::DType::kString ? ir::Tensor::Strings(dims, {}) : ir::Tensor::Zeros(dtype, dims));
+      ctx.Set(carried_count + k, dtype == ir::DType::kString ? ir::Tensor::Strings(dims, {})
+                                                             : ir::Tensor::Zeros(dtype, dims));
       continue;
     }
     AZ_ASSIGN_OR_RETURN(ir::Tensor stacked, Stack(ctx, scanned[k], 0, false));
@@ -132,13 +141,14 @@ struct ScanPlan {
 StatusOr<std::vector<int64_t>> ListOf(const OpContext& ctx, const char* name, size_t size) {
   std::vector<int64_t> list = ctx.Ints(name);
   if (list.empty()) list.assign(size, 0);
-  if (list.size() != size) return InvalidArgument("attribute \"{}\" has {} values, expected {}", name, list.size(), size);
+  if (list.size() != size)
+    return InvalidArgument("attribute \"{}\" has {} values, expected {}", name, list.size(), size);
   return list;
 }
 
 // One scan over `xs` from `states`: the final states, then the stacked outputs.
-StatusOr<Values> ScanOnce(const OpContext& ctx, const ir::Graph& body, const ScanPlan& plan, Values states,
-                          const std::vector<ir::Tensor>& xs, int64_t length) {
+StatusOr<Values> ScanOnce(const OpContext& ctx, const ir::Graph& body, const ScanPlan& plan,
+                          Values states, const std::vector<ir::Tensor>& xs, int64_t length) {
   std::vector<Values> yields(plan.outputs);
   for (int64_t i = 0; i < length; ++i) {
     AZ_RETURN_IF_ERROR(ctx.CountIteration());
@@ -149,10 +159,12 @@ StatusOr<Values> ScanOnce(const OpContext& ctx, const ir::Graph& body, const Sca
     }
     AZ_ASSIGN_OR_RETURN(Values results, ctx.RunGraph(body, std::move(inputs)));
     for (size_t k = 0; k < plan.states; ++k) states[k] = std::move(results[k]);
-    for (size_t k = 0; k < plan.outputs; ++k) yields[k].push_back(std::move(results[plan.states + k]));
+    for (size_t k = 0; k < plan.outputs; ++k)
+      yields[k].push_back(std::move(results[plan.states + k]));
   }
   for (size_t k = 0; k < plan.outputs; ++k) {
-    AZ_ASSIGN_OR_RETURN(ir::Tensor stacked, Stack(ctx, yields[k], plan.output_axes[k], plan.output_directions[k] != 0));
+    AZ_ASSIGN_OR_RETURN(ir::Tensor stacked,
+                        Stack(ctx, yields[k], plan.output_axes[k], plan.output_directions[k] != 0));
     states.push_back(RuntimeValue::Of(std::move(stacked)));
   }
   return states;
@@ -167,7 +179,8 @@ StatusOr<ScanPlan> PlanScan(const OpContext& ctx, const ir::Graph& body, size_t 
   plan.inputs = static_cast<size_t>(scans);
   plan.states = inputs - plan.inputs;
   if (body.outputs().size() < plan.states) {
-    return InvalidArgument("body has {} outputs, expected at least {}", body.outputs().size(), plan.states);
+    return InvalidArgument("body has {} outputs, expected at least {}", body.outputs().size(),
+                           plan.states);
   }
   plan.outputs = body.outputs().size() - plan.states;
   return plan;
@@ -185,11 +198,14 @@ Status Scan(OpContext& ctx) {
   std::vector<ir::Tensor> xs;
   int64_t length = -1;
   for (size_t k = 0; k < plan.inputs; ++k) {
-    if (!ctx.value(plan.states + k).is_tensor()) return InvalidArgument("scan input {} is no tensor", k);
+    if (!ctx.value(plan.states + k).is_tensor())
+      return InvalidArgument("scan input {} is no tensor", k);
     xs.push_back(ctx.in(plan.states + k));
-    AZ_ASSIGN_OR_RETURN(plan.input_axes[k], ctx.Axis(plan.input_axes[k], xs[k].rank(), "scan input axis"));
+    AZ_ASSIGN_OR_RETURN(plan.input_axes[k],
+                        ctx.Axis(plan.input_axes[k], xs[k].rank(), "scan input axis"));
     const int64_t extent = xs[k].dims()[static_cast<size_t>(plan.input_axes[k])];
-    if (length >= 0 && extent != length) return InvalidArgument("scan inputs have {} and {} elements", length, extent);
+    if (length >= 0 && extent != length)
+      return InvalidArgument("scan inputs have {} and {} elements", length, extent);
     length = extent;
   }
   AZ_ASSIGN_OR_RETURN(Values results, ScanOnce(ctx, *body, plan, std::move(states), xs, length));
@@ -207,14 +223,17 @@ Status ScanBatched(OpContext& ctx) {
   plan.output_directions.assign(plan.outputs, 0);
   int64_t batch = -1, longest = -1;
   for (size_t i = 0; i < plan.states + plan.inputs; ++i) {
-    if (!ctx.has(i + 1) || !ctx.value(i + 1).is_tensor() || ctx.in(i + 1).rank() < (i < plan.states ? 1 : 2)) {
+    if (!ctx.has(i + 1) || !ctx.value(i + 1).is_tensor() ||
+        ctx.in(i + 1).rank() < (i < plan.states ? 1 : 2)) {
       return InvalidArgument("input {} has no batch or sequence dim", i + 1);
     }
     const ir::Shape& dims = ctx.in(i + 1).dims();
-    if (batch >= 0 && dims[0] != batch) return InvalidArgument("batches of {} and {}", batch, dims[0]);
+    if (batch >= 0 && dims[0] != batch)
+      return InvalidArgument("batches of {} and {}", batch, dims[0]);
     batch = dims[0];
     if (i < plan.states) continue;
-    if (longest >= 0 && dims[1] != longest) return InvalidArgument("sequences of {} and {}", longest, dims[1]);
+    if (longest >= 0 && dims[1] != longest)
+      return InvalidArgument("sequences of {} and {}", longest, dims[1]);
     longest = dims[1];
   }
   std::vector<int64_t> lengths(static_cast<size_t>(batch), longest);
@@ -222,7 +241,8 @@ Status ScanBatched(OpContext& ctx) {
     if (!ctx.value(0).is_tensor()) return InvalidArgument("sequence_lens is no tensor");
     AZ_ASSIGN_OR_RETURN(lengths, ctx.IntsIn(0, "sequence_lens"));
   }
-  if (static_cast<int64_t>(lengths.size()) != batch) return InvalidArgument("sequence_lens has {} values", lengths.size());
+  if (static_cast<int64_t>(lengths.size()) != batch)
+    return InvalidArgument("sequence_lens has {} values", lengths.size());
   std::vector<Values> all(plan.states + plan.outputs);
   for (int64_t b = 0; b < batch; ++b) {
     const int64_t length = lengths[static_cast<size_t>(b)];
@@ -231,8 +251,10 @@ Status ScanBatched(OpContext& ctx) {
     }
     Values states;
     std::vector<ir::Tensor> xs;
-    for (size_t i = 0; i < plan.states; ++i) states.push_back(RuntimeValue::Of(SliceOf(ctx.in(i + 1), 0, b)));
-    for (size_t k = 0; k < plan.inputs; ++k) xs.push_back(SliceOf(ctx.in(1 + plan.states + k), 0, b));
+    for (size_t i = 0; i < plan.states; ++i)
+      states.push_back(RuntimeValue::Of(SliceOf(ctx.in(i + 1), 0, b)));
+    for (size_t k = 0; k < plan.inputs; ++k)
+      xs.push_back(SliceOf(ctx.in(1 + plan.states + k), 0, b));
     AZ_ASSIGN_OR_RETURN(Values results, ScanOnce(ctx, *body, plan, std::move(states), xs, length));
     for (size_t i = 0; i < results.size(); ++i) {
       if (i >= plan.states && length < longest) {
@@ -256,10 +278,12 @@ Status ScanBatched(OpContext& ctx) {
   return OkStatus();
 }
 
-// The body runs once for each element of the first sequence; other inputs are sequences of that length, or tensors.
+// The body runs once for each element of the first sequence; other inputs are sequences of that
+// length, or tensors.
 Status SequenceMap(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const ir::Graph* body, Body(ctx, "body"));
-  if (ctx.value(0).kind != RuntimeValue::Kind::kSequence) return InvalidArgument("input 0 is no sequence");
+  if (ctx.value(0).kind != RuntimeValue::Kind::kSequence)
+    return InvalidArgument("input 0 is no sequence");
   const size_t length = ctx.value(0).sequence->size();
   std::vector<Sequence> out(body->outputs().size());
   for (size_t i = 0; i < length; ++i) {

@@ -2,9 +2,11 @@
 //
 //   y[n, m, o] = b[m] + sum over c, k of x[n, c, o * stride + k * dilation - pad] * W[m, c, k]
 //
-// Shapes    x [N, C, *S]; W [M, C/groups, *K] (ConvTranspose: [C, M/groups, *K]); b [M]; y [N, M, *O].
-// Numerics  products and sums of floats in double, in the order c, k; integers exact; one rounding.
-// The innermost loop runs along the last spatial dim, contiguous in y. Tests: tests/reference/layers_test.cc.
+// Shapes    x [N, C, *S]; W [M, C/groups, *K] (ConvTranspose: [C, M/groups, *K]); b [M];
+//           y [N, M, *O].
+// Numerics  products and sums of floats in double, in the order c, k; integers exact; one
+//           rounding. The innermost loop runs along the last spatial dim, contiguous in y.
+// Tests     tests/reference/layers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 
@@ -26,7 +28,8 @@ StatusOr<ConvShapes> ConvShapes::Of(const OpContext& ctx, const ir::Tensor& x, c
   s.in_channels = x.dims()[1];
   s.groups = ctx.Int("group", 1);
   if (s.groups < 1 || s.in_channels % s.groups != 0) {
-    return InvalidArgument("group {} does not divide the {} channels of x", s.groups, s.in_channels);
+    return InvalidArgument("group {} does not divide the {} channels of x", s.groups,
+                           s.in_channels);
   }
   const int64_t per_group = s.in_channels / s.groups;
   const std::vector<int64_t> kernel(w.dims().begin() + 2, w.dims().end());
@@ -35,15 +38,16 @@ StatusOr<ConvShapes> ConvShapes::Of(const OpContext& ctx, const ir::Tensor& x, c
       return InvalidArgument("W dim 0 is {}, expected {} (x dim 1)", w.dims()[0], s.in_channels);
     }
     const auto out = CheckedMul(w.dims()[1], s.groups);
-    if (!out) return InvalidArgument("W dim 1 is {} with group {}: too large", w.dims()[1], s.groups);
+    if (!out)
+      return InvalidArgument("W dim 1 is {} with group {}: too large", w.dims()[1], s.groups);
     s.out_channels = *out;
     AZ_ASSIGN_OR_RETURN(s.window, TransposedWindowOf(ctx, spatial, kernel));
     s.out_dims = {s.batch, s.out_channels};
     s.out_dims.insert(s.out_dims.end(), s.window.input.begin(), s.window.input.end());
   } else {
     if (w.dims()[1] != per_group) {
-      return InvalidArgument("W dim 1 is {}, expected {} (x dim 1 / group = {} / {})", w.dims()[1], per_group,
-                             s.in_channels, s.groups);
+      return InvalidArgument("W dim 1 is {}, expected {} (x dim 1 / group = {} / {})", w.dims()[1],
+                             per_group, s.in_channels, s.groups);
     }
     s.out_channels = w.dims()[0];
     if (s.out_channels % s.groups != 0) {
@@ -58,8 +62,8 @@ StatusOr<ConvShapes> ConvShapes::Of(const OpContext& ctx, const ir::Tensor& x, c
 
 namespace {
 
-// Calls row(o_base, i_base, first, end, step, shift) for each run along the last dim that tap `k` touches: output
-// positions o_base + [first, end) meet input positions i_base + o * step + shift.
+// Calls row(o_base, i_base, first, end, step, shift) for each run along the last dim that tap `k`
+// touches: output positions o_base + [first, end) meet input positions i_base + o * step + shift.
 template <typename Row>
 void ForEachRow(const Window& w, std::span<const int64_t> k, const Row& row) {
   const size_t last = w.rank() - 1;
@@ -73,7 +77,8 @@ void ForEachRow(const Window& w, std::span<const int64_t> k, const Row& row) {
     }
     const auto [from, to] = w.Inside(d, k[d]);
     for (int64_t at = from; at < to; ++at) {
-      self(self, d + 1, o * w.output[d] + at, i * w.input[d] + w.Start(d, at) + k[d] * w.dilations[d]);
+      self(self, d + 1, o * w.output[d] + at,
+           i * w.input[d] + w.Start(d, at) + k[d] * w.dilations[d]);
     }
   };
   descend(descend, 0, 0, 0);
@@ -107,23 +112,28 @@ std::vector<T> Convolve(const ConvShapes& s, const std::vector<T>& x, const std:
       int64_t tap = 0;
       ForEachCoordinate(s.window.kernel, [&](std::span<const int64_t> k) {
         const T value = weight[tap++];
-        ForEachRow(s.window, k, [&](int64_t o, int64_t i, int64_t first, int64_t end, int64_t step, int64_t shift) {
-          T* to = out + o;
-          const T* from = in + i + shift;
-          if (step == 1) {
-            for (int64_t at = first; at < end; ++at) to[at] = MulAdd(to[at], value, from[at]);
-          } else {
-            for (int64_t at = first; at < end; ++at) to[at] = MulAdd(to[at], value, from[at * step]);
-          }
-        });
+        ForEachRow(
+            s.window, k,
+            [&](int64_t o, int64_t i, int64_t first, int64_t end, int64_t step, int64_t shift) {
+              T* to = out + o;
+              const T* from = in + i + shift;
+              if (step == 1) {
+                for (int64_t at = first; at < end; ++at) to[at] = MulAdd(to[at], value, from[at]);
+              } else {
+                for (int64_t at = first; at < end; ++at)
+                  to[at] = MulAdd(to[at], value, from[at * step]);
+              }
+            });
       });
     }
   });
   return y;
 }
 
-template std::vector<double> Convolve(const ConvShapes&, const std::vector<double>&, const std::vector<double>&);
-template std::vector<int64_t> Convolve(const ConvShapes&, const std::vector<int64_t>&, const std::vector<int64_t>&);
+template std::vector<double> Convolve(const ConvShapes&, const std::vector<double>&,
+                                      const std::vector<double>&);
+template std::vector<int64_t> Convolve(const ConvShapes&, const std::vector<int64_t>&,
+                                       const std::vector<int64_t>&);
 
 namespace {
 
@@ -171,9 +181,12 @@ Status ConvTranspose(OpContext& ctx) {
       int64_t tap = 0;
       ForEachCoordinate(s.window.kernel, [&](std::span<const int64_t> k) {
         const double value = weight[tap++];
-        ForEachRow(s.window, k, [&](int64_t o, int64_t i, int64_t first, int64_t end, int64_t step, int64_t shift) {
-          for (int64_t at = first; at < end; ++at) out[i + at * step + shift] += from[o + at] * value;
-        });
+        ForEachRow(
+            s.window, k,
+            [&](int64_t o, int64_t i, int64_t first, int64_t end, int64_t step, int64_t shift) {
+              for (int64_t at = first; at < end; ++at)
+                out[i + at * step + shift] += from[o + at] * value;
+            });
       });
     }
   }
@@ -188,7 +201,8 @@ StatusOr<std::vector<int64_t>> ZeroPoints(const OpContext& ctx, size_t i, int64_
   AZ_RETURN_IF_ERROR(NeedInteger(ctx, i));
   std::vector<int64_t> zeros = Ints(ctx.in(i));
   if (zeros.size() != 1 && static_cast<int64_t>(zeros.size()) != channels) {
-    return InvalidArgument("zero point is {}, expected a scalar or [{}]", ctx.in(i).TypeText(), channels);
+    return InvalidArgument("zero point is {}, expected a scalar or [{}]", ctx.in(i).TypeText(),
+                           channels);
   }
   return zeros;
 }
@@ -230,7 +244,8 @@ Status QLinearConv(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> w_zero, ZeroPoints(ctx, 5, s.out_channels));
   const std::vector<double> w_scale = Reals(ctx.in(4));
   if (w_scale.size() != 1 && static_cast<int64_t>(w_scale.size()) != s.out_channels) {
-    return InvalidArgument("w_scale is {}, expected a scalar or [{}]", ctx.in(4).TypeText(), s.out_channels);
+    return InvalidArgument("w_scale is {}, expected a scalar or [{}]", ctx.in(4).TypeText(),
+                           s.out_channels);
   }
   std::vector<int64_t> bias(static_cast<size_t>(s.out_channels), 0);
   if (ctx.has(8)) {
@@ -243,7 +258,8 @@ Status QLinearConv(OpContext& ctx) {
   for (size_t i = 0; i < y.size(); ++i) {
     const size_t m = i / static_cast<size_t>(size) % static_cast<size_t>(s.out_channels);
     const double scale = x_scale * w_scale[w_scale.size() == 1 ? 0 : m] / y_scale;
-    y[i] = std::nearbyint(static_cast<double>(WrapAdd(sums[i], bias[m])) * scale) + static_cast<double>(y_zero);
+    y[i] = std::nearbyint(static_cast<double>(WrapAdd(sums[i], bias[m])) * scale) +
+           static_cast<double>(y_zero);
   }
   ctx.Set(0, FromReals(dtype, s.out_dims, y));
   return OkStatus();

@@ -1,4 +1,5 @@
-// The convolution loop and its shapes, for the kernels that convolve. Tests: tests/reference/layers_test.cc.
+// The convolution loop and its shapes, for the kernels that convolve.
+// Tests: tests/reference/layers_test.cc.
 #pragma once
 
 #include <vector>
@@ -13,7 +14,8 @@ struct ConvShapes {
   Window window;       // of a transposed convolution: input and output swapped
   ir::Shape out_dims;  // [N, M, *O]
 
-  static StatusOr<ConvShapes> Of(const OpContext& ctx, const ir::Tensor& x, const ir::Tensor& w, bool transposed);
+  static StatusOr<ConvShapes> Of(const OpContext& ctx, const ir::Tensor& x, const ir::Tensor& w,
+                                 bool transposed);
 };
 
 // y [N, M, *O] without bias, of x [N, C, *S] and w [M, C/groups, *K]; T is double or int64_t.

@@ -1,7 +1,8 @@
-// Ops that pick elements by index: Gather, GatherElements, GatherND, OneHot, Compress, NonZero, TopK, Unique.
+// Ops that pick elements by index: Gather, GatherElements, GatherND, OneHot, Compress, NonZero,
+// TopK, Unique.
 //
-// Every index is checked; negative ones count from the end where the opset allows it. Tests:
-// tests/reference/robustness_test.cc, tests/conformance/.
+// Every index is checked; negative ones count from the end where the opset allows it.
+// Tests: tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -50,8 +51,10 @@ Status GatherElements(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const int64_t axis, ctx.Axis(ctx.Int("axis", 0), x.rank()));
   const auto a = static_cast<size_t>(axis);
   bool fits = which.rank() == x.rank();
-  for (size_t d = 0; fits && d < x.dims().size(); ++d) fits = d == a || which.dims()[d] <= x.dims()[d];
-  if (!fits) return InvalidArgument("indices {} do not fit into x {}", which.TypeText(), x.TypeText());
+  for (size_t d = 0; fits && d < x.dims().size(); ++d)
+    fits = d == a || which.dims()[d] <= x.dims()[d];
+  if (!fits)
+    return InvalidArgument("indices {} do not fit into x {}", which.TypeText(), x.TypeText());
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> indices, ctx.IntsIn(1, "indices"));
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), which.dims()).status());
   std::vector<int64_t> strides = Strides(x.dims());
@@ -70,13 +73,15 @@ Status GatherNd(OpContext& ctx) {
   const ir::Tensor &x = ctx.in(0), &which = ctx.in(1);
   const int64_t batch = ctx.Int("batch_dims", 0);
   if (which.rank() < 1 || x.rank() < 1 || batch < 0 || batch >= std::min(x.rank(), which.rank())) {
-    return InvalidArgument("x {}, indices {}, batch_dims {}", x.TypeText(), which.TypeText(), batch);
+    return InvalidArgument("x {}, indices {}, batch_dims {}", x.TypeText(), which.TypeText(),
+                           batch);
   }
   const auto b = static_cast<size_t>(batch);
   const int64_t width = which.dims().back();
   if (!std::equal(x.dims().begin(), x.dims().begin() + batch, which.dims().begin()) || width < 1 ||
       width > x.rank() - batch) {
-    return InvalidArgument("indices {} do not fit x {} with {} batch dims", which.TypeText(), x.TypeText(), batch);
+    return InvalidArgument("indices {} do not fit x {} with {} batch dims", which.TypeText(),
+                           x.TypeText(), batch);
   }
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> indices, ctx.IntsIn(1, "indices"));
   ir::Shape dims(which.dims().begin(), which.dims().end() - 1);
@@ -84,7 +89,8 @@ Status GatherNd(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(x.dtype(), dims));
   const std::vector<int64_t> strides = Strides(x.dims());
   const int64_t rows = Product(which.dims(), 0, which.dims().size() - 1);
-  const int64_t batches = Product(x.dims(), 0, b), run = Product(x.dims(), b + static_cast<size_t>(width), x.dims().size());
+  const int64_t batches = Product(x.dims(), 0, b),
+                run = Product(x.dims(), b + static_cast<size_t>(width), x.dims().size());
   const int64_t batch_size = Product(x.dims(), b, x.dims().size());
   const CellReader from(x);
   CellWriter out(x.dtype(), count);
@@ -92,7 +98,8 @@ Status GatherNd(OpContext& ctx) {
     int64_t position = batches == 0 ? 0 : row / (rows / batches) * batch_size;
     for (int64_t k = 0; k < width; ++k) {
       const size_t d = b + static_cast<size_t>(k);
-      AZ_ASSIGN_OR_RETURN(const int64_t index, Index(indices[static_cast<size_t>(row * width + k)], x.dims()[d]));
+      AZ_ASSIGN_OR_RETURN(const int64_t index,
+                          Index(indices[static_cast<size_t>(row * width + k)], x.dims()[d]));
       position += index * strides[d];
     }
     out.CopyRun(row * run, from, position, run);
@@ -104,12 +111,15 @@ Status GatherNd(OpContext& ctx) {
 // values = [off, on]; indices outside [-depth, depth) give a row of off.
 Status OneHot(OpContext& ctx) {
   if (!IsNumeric(ctx.in(0).dtype()) || !IsNumeric(ctx.in(1).dtype())) {
-    return InvalidArgument("indices {} and depth {}, expected numbers", ctx.in(0).TypeText(), ctx.in(1).TypeText());
+    return InvalidArgument("indices {} and depth {}, expected numbers", ctx.in(0).TypeText(),
+                           ctx.in(1).TypeText());
   }
   const ir::Tensor &which = ctx.in(0), &values = ctx.in(2);
-  if (ctx.in(1).element_count() != 1) return InvalidArgument("depth is {}, expected a scalar", ctx.in(1).TypeText());
+  if (ctx.in(1).element_count() != 1)
+    return InvalidArgument("depth is {}, expected a scalar", ctx.in(1).TypeText());
   const int64_t depth = Ints(ctx.in(1))[0];
-  if (values.element_count() != 2) return InvalidArgument("values is {}, expected [2]", values.TypeText());
+  if (values.element_count() != 2)
+    return InvalidArgument("values is {}, expected [2]", values.TypeText());
   AZ_ASSIGN_OR_RETURN(const int64_t axis, ctx.Axis(ctx.Int("axis", -1), which.rank() + 1));
   ir::Shape dims = which.dims();
   dims.insert(dims.begin() + axis, depth);
@@ -139,7 +149,8 @@ Status Compress(OpContext& ctx) {
   const auto a = static_cast<size_t>(axis);
   const std::vector<int64_t> condition = Ints(ctx.in(1));
   std::vector<int64_t> kept;
-  for (int64_t i = 0; i < std::min<int64_t>(x.dims()[a], static_cast<int64_t>(condition.size())); ++i) {
+  for (int64_t i = 0; i < std::min<int64_t>(x.dims()[a], static_cast<int64_t>(condition.size()));
+       ++i) {
     if (condition[static_cast<size_t>(i)] != 0) kept.push_back(i);
   }
   ir::Shape dims = x.dims();
@@ -180,11 +191,14 @@ Status NonZero(OpContext& ctx) {
 
 // Order of `order` rows by keys; ties keep the lower index first. NaN counts as largest.
 template <typename T>
-void SortKeys(const std::vector<T>& keys, int64_t base, int64_t step, bool largest, std::vector<int64_t>& order) {
+void SortKeys(const std::vector<T>& keys, int64_t base, int64_t step, bool largest,
+              std::vector<int64_t>& order) {
   std::stable_sort(order.begin(), order.end(), [&](int64_t l, int64_t r) {
-    const T a = keys[static_cast<size_t>(base + l * step)], b = keys[static_cast<size_t>(base + r * step)];
+    const T a = keys[static_cast<size_t>(base + l * step)],
+            b = keys[static_cast<size_t>(base + r * step)];
     if constexpr (std::is_same_v<T, double>) {
-      if (std::isnan(a) || std::isnan(b)) return largest ? std::isnan(a) && !std::isnan(b) : !std::isnan(a) && std::isnan(b);
+      if (std::isnan(a) || std::isnan(b))
+        return largest ? std::isnan(a) && !std::isnan(b) : !std::isnan(a) && std::isnan(b);
     }
     return largest ? a > b : a < b;
   });
@@ -201,7 +215,8 @@ Status TopK(OpContext& ctx) {
   }
   const auto a = static_cast<size_t>(axis);
   const int64_t extent = x.dims()[a];
-  if (k < 0 || k > extent) return InvalidArgument("k is {}, axis {} of x {} has {}", k, axis, x.TypeText(), extent);
+  if (k < 0 || k > extent)
+    return InvalidArgument("k is {}, axis {} of x {} has {}", k, axis, x.TypeText(), extent);
   const bool largest = ctx.Int("largest", 1) != 0;
   ir::Shape dims = x.dims();
   dims[a] = k;
@@ -236,8 +251,8 @@ Status TopK(OpContext& ctx) {
   return OkStatus();
 }
 
-// Subtensors along `axis` (or elements of the flattened input), each once: sorted, or in order of first occurrence.
-// Outputs: values, first indices, inverse indices, counts.
+// Subtensors along `axis` (or elements of the flattened input), each once: sorted, or in order of
+// first occurrence. Outputs: values, first indices, inverse indices, counts.
 Status Unique(OpContext& ctx) {
   ir::Tensor x = ctx.in(0);
   int64_t axis = 0;
@@ -267,7 +282,8 @@ Status Unique(OpContext& ctx) {
       }
       return 0;
     };
-    std::stable_sort(order.begin(), order.end(), [&](int64_t l, int64_t r) { return compare(l, r) < 0; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int64_t l, int64_t r) { return compare(l, r) < 0; });
     for (size_t i = 0; i < order.size(); ++i) {
       if (i == 0 || compare(order[i - 1], order[i]) != 0) {
         first.push_back(order[i]);
@@ -289,8 +305,9 @@ Status Unique(OpContext& ctx) {
   if (ctx.Int("sorted", 1) == 0) {
     std::vector<int64_t> by_first(first.size());
     std::iota(by_first.begin(), by_first.end(), int64_t{0});
-    std::sort(by_first.begin(), by_first.end(),
-              [&](int64_t l, int64_t r) { return first[static_cast<size_t>(l)] < first[static_cast<size_t>(r)]; });
+    std::sort(by_first.begin(), by_first.end(), [&](int64_t l, int64_t r) {
+      return first[static_cast<size_t>(l)] < first[static_cast<size_t>(r)];
+    });
     std::vector<int64_t> new_first, new_counts, rank(first.size());
     for (size_t i = 0; i < by_first.size(); ++i) {
       const auto old = static_cast<size_t>(by_first[i]);
@@ -309,7 +326,8 @@ Status Unique(OpContext& ctx) {
   CellWriter out(x.dtype(), Product(dims));
   for (int64_t o = 0; inner > 0 && o < outer; ++o) {
     for (int64_t i = 0; i < count; ++i) {
-      out.CopyRun((o * count + i) * inner, from, (o * extent + first[static_cast<size_t>(i)]) * inner, inner);
+      out.CopyRun((o * count + i) * inner, from,
+                  (o * extent + first[static_cast<size_t>(i)]) * inner, inner);
     }
   }
   ctx.Set(0, std::move(out).Finish(dims));

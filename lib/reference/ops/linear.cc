@@ -1,4 +1,5 @@
-// Einsum and Det. Sums in double (or wrapping int64) in the order of the labels. Tests: tests/reference/layers_test.cc.
+// Einsum and Det. Sums in double (or wrapping int64) in the order of the labels.
+// Tests: tests/reference/layers_test.cc.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -8,7 +9,8 @@
 namespace assize::reference {
 namespace {
 
-// One term of an equation as dims of labels: letters as their code, dims of the ellipsis as 256, 257 ... from the left.
+// One term of an equation as dims of labels: letters as their code, dims of the ellipsis as 256,
+// 257 ... from the left.
 struct Equation {
   std::vector<std::vector<int>> inputs;
   std::vector<int> output;
@@ -23,7 +25,8 @@ StatusOr<std::vector<int>> Labels(const std::string& term, int64_t rank, int64_t
   bool dots = false;
   for (size_t i = 0; i < term.size(); ++i) {
     if (term[i] == '.') {
-      if (dots || term.compare(i, 3, "...") != 0) return InvalidArgument("\"{}\" has a stray dot", term);
+      if (dots || term.compare(i, 3, "...") != 0)
+        return InvalidArgument("\"{}\" has a stray dot", term);
       dots = true;
       i += 2;
       labels.push_back(-1);
@@ -35,7 +38,8 @@ StatusOr<std::vector<int>> Labels(const std::string& term, int64_t rank, int64_t
     }
   }
   const int64_t covered = rank < 0 ? (dots ? ellipsis_rank : 0) : rank - letters;
-  if (covered < 0 || (covered > 0 && !dots)) return InvalidArgument("\"{}\" does not label {} dims", term, rank);
+  if (covered < 0 || (covered > 0 && !dots))
+    return InvalidArgument("\"{}\" does not label {} dims", term, rank);
   const auto at = std::find(labels.begin(), labels.end(), -1);
   if (at == labels.end()) return labels;
   // Ellipsis dims align right, as broadcasting does.
@@ -60,11 +64,14 @@ StatusOr<Equation> Parse(const OpContext& ctx, std::string text, size_t inputs) 
       terms.back() += c;
     }
   }
-  if (terms.size() != inputs) return InvalidArgument("equation \"{}\" has {} terms for {} inputs", text, terms.size(), inputs);
+  if (terms.size() != inputs)
+    return InvalidArgument("equation \"{}\" has {} terms for {} inputs", text, terms.size(),
+                           inputs);
   int64_t ellipsis_rank = 0;
   for (size_t i = 0; i < terms.size(); ++i) {
     if (terms[i].find("...") == std::string::npos) continue;
-    ellipsis_rank = std::max(ellipsis_rank, ctx.in(i).rank() - static_cast<int64_t>(terms[i].size()) + 3);
+    ellipsis_rank =
+        std::max(ellipsis_rank, ctx.in(i).rank() - static_cast<int64_t>(terms[i].size()) + 3);
   }
   std::map<int, int> uses;
   for (size_t i = 0; i < terms.size(); ++i) {
@@ -74,7 +81,8 @@ StatusOr<Equation> Parse(const OpContext& ctx, std::string text, size_t inputs) 
       const int64_t dim = ctx.in(i).dims()[d];
       const auto [known, fresh] = equation.extent.emplace(labels[d], dim);
       if (!fresh && known->second != dim && known->second != 1 && dim != 1) {
-        return InvalidArgument("equation \"{}\": one label has dims {} and {}", text, known->second, dim);
+        return InvalidArgument("equation \"{}\": one label has dims {} and {}", text, known->second,
+                               dim);
       }
       if (known->second == 1) known->second = dim;
     }
@@ -83,10 +91,12 @@ StatusOr<Equation> Parse(const OpContext& ctx, std::string text, size_t inputs) 
   if (arrow != std::string::npos) {
     AZ_ASSIGN_OR_RETURN(equation.output, Labels(text.substr(arrow + 2), -1, ellipsis_rank));
     for (const int label : equation.output) {
-      if (!equation.extent.contains(label)) return InvalidArgument("equation \"{}\": the result has a label of no input", text);
+      if (!equation.extent.contains(label))
+        return InvalidArgument("equation \"{}\": the result has a label of no input", text);
     }
   } else {
-    for (int64_t d = 0; d < ellipsis_rank; ++d) equation.output.push_back(kEllipsis + static_cast<int>(d));
+    for (int64_t d = 0; d < ellipsis_rank; ++d)
+      equation.output.push_back(kEllipsis + static_cast<int>(d));
     for (const auto& [label, count] : uses) {
       if (label < kEllipsis && count == 1) equation.output.push_back(label);
     }
@@ -121,8 +131,10 @@ Status Einsum(OpContext& ctx) {
     const std::vector<int64_t> strides = Strides(ctx.in(i).dims());
     std::vector<int64_t> steps(labels.size(), 0);
     for (size_t d = 0; d < strides.size(); ++d) {
-      const auto k = std::find(labels.begin(), labels.end(), equation.inputs[i][d]) - labels.begin();
-      if (ctx.in(i).dims()[d] != 1) steps[static_cast<size_t>(k)] += strides[d];  // a repeated label: the diagonal
+      const auto k =
+          std::find(labels.begin(), labels.end(), equation.inputs[i][d]) - labels.begin();
+      if (ctx.in(i).dims()[d] != 1)
+        steps[static_cast<size_t>(k)] += strides[d];  // a repeated label: the diagonal
     }
     const auto split = steps.begin() + static_cast<int64_t>(out_dims.size());
     out_at.push_back(Positions(out_dims, std::vector<int64_t>(steps.begin(), split)));
@@ -134,7 +146,8 @@ Status Einsum(OpContext& ctx) {
       for (size_t s = 0; s < sum_at[0].size(); ++s) {
         auto product = one;
         for (size_t i = 0; i < inputs; ++i) {
-          product = join(product, values[i][static_cast<size_t>(out_at[i][o] + sum_at[i][s])], true);
+          product =
+              join(product, values[i][static_cast<size_t>(out_at[i][o] + sum_at[i][s])], true);
         }
         out[o] = join(out[o], product, false);
       }
@@ -144,13 +157,21 @@ Status Einsum(OpContext& ctx) {
   if (ir::IsFloating(dtype)) {
     std::vector<std::vector<double>> values;
     for (size_t i = 0; i < inputs; ++i) values.push_back(Reals(ctx.in(i)));
-    ctx.Set(0, FromReals(dtype, out_dims, sum(values, [](double a, double b, bool mul) { return mul ? a * b : a + b; }, 0.0, 1.0)));
+    ctx.Set(0,
+            FromReals(dtype, out_dims,
+                      sum(
+                          values, [](double a, double b, bool mul) { return mul ? a * b : a + b; },
+                          0.0, 1.0)));
   } else {
     std::vector<std::vector<int64_t>> values;
     for (size_t i = 0; i < inputs; ++i) values.push_back(Ints(ctx.in(i)));
-    ctx.Set(0, FromInts(dtype, out_dims, sum(values, [](int64_t a, int64_t b, bool mul) {
-                          return mul ? WrapMul(a, b) : WrapAdd(a, b);
-                        }, int64_t{0}, int64_t{1})));
+    ctx.Set(0, FromInts(dtype, out_dims,
+                        sum(
+                            values,
+                            [](int64_t a, int64_t b, bool mul) {
+                              return mul ? WrapMul(a, b) : WrapAdd(a, b);
+                            },
+                            int64_t{0}, int64_t{1})));
   }
   return OkStatus();
 }

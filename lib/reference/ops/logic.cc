@@ -1,4 +1,5 @@
-// Comparison, logic and Where. Strings compare for equality only. Tests: tests/reference/numbers_test.cc.
+// Comparison, logic and Where. Strings compare for equality only.
+// Tests: tests/reference/numbers_test.cc.
 #include "lib/reference/ops/common.h"
 #include "lib/reference/ops/operands.h"
 
@@ -14,7 +15,8 @@ Status Comparison(OpContext& ctx, Compare compare, bool strings = false) {
   std::vector<uint8_t> out(static_cast<size_t>(count));
   const auto fill = [&](const auto& a, const auto& b) {
     for (int64_t i = 0; i < count; ++i) {
-      out[static_cast<size_t>(i)] = compare(a[static_cast<size_t>(a_at(i))], b[static_cast<size_t>(b_at(i))]);
+      out[static_cast<size_t>(i)] =
+          compare(a[static_cast<size_t>(a_at(i))], b[static_cast<size_t>(b_at(i))]);
     }
   };
   const ir::DType dtype = ctx.in(0).dtype();
@@ -76,7 +78,8 @@ Status Where(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(dims, BroadcastShapes(dims, ctx.in(2).dims()));
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(ctx.in(1).dtype(), dims));
   const std::vector<int64_t> condition = Ints(ctx.in(0));
-  const BroadcastMap c_at(ctx.in(0).dims(), dims), x_at(ctx.in(1).dims(), dims), y_at(ctx.in(2).dims(), dims);
+  const BroadcastMap c_at(ctx.in(0).dims(), dims), x_at(ctx.in(1).dims(), dims),
+      y_at(ctx.in(2).dims(), dims);
   const CellReader x(ctx.in(1)), y(ctx.in(2));
   CellWriter out(ctx.in(1).dtype(), count);
   for (int64_t i = 0; i < count; ++i) {

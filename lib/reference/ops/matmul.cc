@@ -1,7 +1,8 @@
 // MatMul, Gemm, MatMulInteger, QLinearMatMul.
 //
-// Batches broadcast as numpy's matmul; a vector is a row on the left and a column on the right. Float sums in double
-// in the order of the inner dim; integers exact. Tests: tests/reference/layers_test.cc, tests/conformance/.
+// Batches broadcast as numpy's matmul; a vector is a row on the left and a column on the right.
+// Float sums in double in the order of the inner dim; integers exact.
+// Tests: tests/reference/layers_test.cc, tests/conformance/.
 #include <cmath>
 
 #include "lib/reference/ops/common.h"
@@ -18,7 +19,8 @@ struct MatMulShapes {
 
   static StatusOr<MatMulShapes> Of(ir::Shape a, ir::Shape b) {
     MatMulShapes s;
-    if (a.empty() || b.empty()) return InvalidArgument("a scalar operand, expected at least one dim");
+    if (a.empty() || b.empty())
+      return InvalidArgument("a scalar operand, expected at least one dim");
     const ir::Shape a_given = a, b_given = b;
     const bool vector_a = a.size() == 1, vector_b = b.size() == 1;
     if (vector_a) a.insert(a.begin(), 1);
@@ -27,8 +29,9 @@ struct MatMulShapes {
     s.inner = a.back();
     s.columns = b.back();
     if (b[b.size() - 2] != s.inner) {
-      return InvalidArgument("a is {} and b is {}: the inner dims {} and {} differ", ir::ShapeText(a_given),
-                             ir::ShapeText(b_given), s.inner, b[b.size() - 2]);
+      return InvalidArgument("a is {} and b is {}: the inner dims {} and {} differ",
+                             ir::ShapeText(a_given), ir::ShapeText(b_given), s.inner,
+                             b[b.size() - 2]);
     }
     s.a_batch.assign(a.begin(), a.end() - 2);
     s.b_batch.assign(b.begin(), b.end() - 2);
@@ -79,7 +82,8 @@ Status MatMul(OpContext& ctx) {
   return OkStatus();
 }
 
-// Zero point (or scale) positions: a scalar, or one a row of A / one a column of B, or the full batched form of it.
+// Zero point (or scale) positions: a scalar, or one a row of A / one a column of B, or the full
+// batched form of it.
 StatusOr<std::vector<double>> Spread(const ir::Tensor& given, const ir::Shape& dims, bool per_row,
                                      std::string_view what) {
   const size_t rank = dims.size();
@@ -90,17 +94,19 @@ StatusOr<std::vector<double>> Spread(const ir::Tensor& given, const ir::Shape& d
     shape.push_back(1);  // [M] speaks of rows
   }
   if (rank < 1 || !BroadcastsTo(shape, dims)) {
-    return InvalidArgument("{} is {}, expected a scalar or one value a {} of {}", what, given.TypeText(),
-                           per_row ? "row" : "column", ir::ShapeText(dims));
+    return InvalidArgument("{} is {}, expected a scalar or one value a {} of {}", what,
+                           given.TypeText(), per_row ? "row" : "column", ir::ShapeText(dims));
   }
   const BroadcastMap at(shape, dims);
   const std::vector<double> values = Reals(given);
   std::vector<double> out(static_cast<size_t>(Product(dims)));
-  for (size_t i = 0; i < out.size(); ++i) out[i] = values[static_cast<size_t>(at(static_cast<int64_t>(i)))];
+  for (size_t i = 0; i < out.size(); ++i)
+    out[i] = values[static_cast<size_t>(at(static_cast<int64_t>(i)))];
   return out;
 }
 
-StatusOr<std::vector<int64_t>> CenteredOperand(const OpContext& ctx, size_t i, size_t zero, bool per_row) {
+StatusOr<std::vector<int64_t>> CenteredOperand(const OpContext& ctx, size_t i, size_t zero,
+                                               bool per_row) {
   AZ_RETURN_IF_ERROR(NeedInteger(ctx, i));
   std::vector<int64_t> values = Ints(ctx.in(i));
   if (!ctx.has(zero)) return values;
@@ -136,10 +142,12 @@ Status QLinearMatMul(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const std::vector<double> a_scale, Spread(ctx.in(1), full, true, "a_scale"));
   AZ_ASSIGN_OR_RETURN(const std::vector<double> b_scale, Spread(ctx.in(4), full, false, "b_scale"));
   AZ_ASSIGN_OR_RETURN(const std::vector<double> y_scale, Spread(ctx.in(6), full, true, "y_scale"));
-  AZ_ASSIGN_OR_RETURN(const std::vector<double> y_zero, Spread(ctx.in(7), full, true, "y_zero_point"));
+  AZ_ASSIGN_OR_RETURN(const std::vector<double> y_zero,
+                      Spread(ctx.in(7), full, true, "y_zero_point"));
   std::vector<double> y(static_cast<size_t>(count));
   for (size_t i = 0; i < y.size(); ++i) {
-    y[i] = std::nearbyint(static_cast<double>(sums[i]) * (a_scale[i] * b_scale[i] / y_scale[i])) + y_zero[i];
+    y[i] = std::nearbyint(static_cast<double>(sums[i]) * (a_scale[i] * b_scale[i] / y_scale[i])) +
+           y_zero[i];
   }
   ctx.Set(0, FromReals(dtype, s.out, y));
   return OkStatus();
@@ -173,7 +181,8 @@ Status Gemm(OpContext& ctx) {
   if (ctx.has(2)) {
     AZ_RETURN_IF_ERROR(ctx.SameType(0, 2));
     if (!BroadcastsTo(ctx.in(2).dims(), s.out)) {
-      return InvalidArgument("C is {}, expected to broadcast to {}", ctx.in(2).TypeText(), ir::ShapeText(s.out));
+      return InvalidArgument("C is {}, expected to broadcast to {}", ctx.in(2).TypeText(),
+                             ir::ShapeText(s.out));
     }
   }
   const auto product = [&](const auto& left, const auto& right) {
@@ -186,7 +195,8 @@ Status Gemm(OpContext& ctx) {
     if (ctx.has(2)) {
       const BroadcastMap at(ctx.in(2).dims(), s.out);
       const std::vector<double> c = Reals(ctx.in(2));
-      for (size_t i = 0; i < y.size(); ++i) y[i] += beta * c[static_cast<size_t>(at(static_cast<int64_t>(i)))];
+      for (size_t i = 0; i < y.size(); ++i)
+        y[i] += beta * c[static_cast<size_t>(at(static_cast<int64_t>(i)))];
     }
     ctx.Set(0, FromReals(a.dtype(), s.out, y));
     return OkStatus();

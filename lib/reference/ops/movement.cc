@@ -1,7 +1,9 @@
-// Ops that move elements without reading them, by arithmetic on positions: Transpose, Concat, Split, Slice, Pad, Tile,
-// DepthToSpace, SpaceToDepth, Trilu, ReverseSequence, CenterCropPad, Col2Im.
+// Ops that move elements without reading them, by arithmetic on positions: Transpose, Concat,
+// Split, Slice, Pad, Tile, DepthToSpace, SpaceToDepth, Trilu, ReverseSequence, CenterCropPad,
+// Col2Im.
 //
-// Each computes, for every output element, the position of its source. Tests: tests/reference/robustness_test.cc.
+// Each computes, for every output element, the position of its source.
+// Tests: tests/reference/robustness_test.cc.
 #include <algorithm>
 #include <numeric>
 
@@ -10,16 +12,18 @@
 namespace assize::reference {
 namespace {
 
-// Source position of each output element when dim d of the output takes coordinates from[d] of the source; a
-// negative coordinate gives -1 (the fill).
-std::vector<int64_t> PositionsOf(const ir::Shape& source, const std::vector<std::vector<int64_t>>& from) {
+// Source position of each output element when dim d of the output takes coordinates from[d] of the
+// source; a negative coordinate gives -1 (the fill).
+std::vector<int64_t> PositionsOf(const ir::Shape& source,
+                                 const std::vector<std::vector<int64_t>>& from) {
   const std::vector<int64_t> strides = Strides(source);
   std::vector<int64_t> index{0};
   for (size_t d = 0; d < from.size(); ++d) {
     std::vector<int64_t> next;
     next.reserve(index.size() * from[d].size());
     for (const int64_t base : index) {
-      for (const int64_t at : from[d]) next.push_back(base < 0 || at < 0 ? -1 : base + at * strides[d]);
+      for (const int64_t at : from[d])
+        next.push_back(base < 0 || at < 0 ? -1 : base + at * strides[d]);
     }
     index = std::move(next);
   }
@@ -43,7 +47,8 @@ Status Transpose(OpContext& ctx) {
   std::vector<int64_t> sorted = perm;
   std::sort(sorted.begin(), sorted.end());
   if (sorted != Count(static_cast<int64_t>(rank))) {
-    return InvalidArgument("perm {} is no permutation of the {} dims of x {}", ir::ShapeText(perm), rank, x.TypeText());
+    return InvalidArgument("perm {} is no permutation of the {} dims of x {}", ir::ShapeText(perm),
+                           rank, x.TypeText());
   }
   const std::vector<int64_t> own = Strides(x.dims());
   ir::Shape dims(rank), strides(rank);
@@ -70,8 +75,8 @@ Status Concat(OpContext& ctx) {
     const int64_t extent = ranks_agree ? other[a] : 0;
     if (ranks_agree) other[a] = first.dims()[a];
     if (!ranks_agree || other != first.dims()) {
-      return InvalidArgument("inputs 0 and {} are {} and {}: they differ outside axis {}", i, first.TypeText(),
-                             ctx.in(i).TypeText(), axis);
+      return InvalidArgument("inputs 0 and {} are {} and {}: they differ outside axis {}", i,
+                             first.TypeText(), ctx.in(i).TypeText(), axis);
     }
     const auto sum = CheckedAdd(dims[a], extent);
     if (!sum) return InvalidArgument("axis {} of the result overflows", axis);
@@ -91,8 +96,8 @@ Status Concat(OpContext& ctx) {
   return OkStatus();
 }
 
-// Sizes come as an attribute (before opset 13) or an input; else parts are equal, from opset 18 on by num_outputs
-// with a smaller last part.
+// Sizes come as an attribute (before opset 13) or an input; else parts are equal, from opset 18 on
+// by num_outputs with a smaller last part.
 Status Split(OpContext& ctx) {
   const ir::Tensor& x = ctx.in(0);
   AZ_ASSIGN_OR_RETURN(const int64_t axis, ctx.Axis(ctx.Int("axis", 0), x.rank()));
@@ -105,9 +110,11 @@ Status Split(OpContext& ctx) {
   const auto parts = static_cast<int64_t>(ctx.output_count());
   if (sizes.empty()) {
     const int64_t count = ctx.Int("num_outputs", parts);
-    if (count != parts) return InvalidArgument("num_outputs is {}, the node has {} outputs", count, parts);
+    if (count != parts)
+      return InvalidArgument("num_outputs is {}, the node has {} outputs", count, parts);
     if (ctx.opset() < 18 && extent % parts != 0) {
-      return InvalidArgument("axis {} of x {} does not split into {} equal parts", axis, x.TypeText(), parts);
+      return InvalidArgument("axis {} of x {} does not split into {} equal parts", axis,
+                             x.TypeText(), parts);
     }
     const int64_t size = (extent + parts - 1) / parts;
     int64_t left = extent;
@@ -119,13 +126,14 @@ Status Split(OpContext& ctx) {
   int64_t total = 0;
   for (const int64_t size : sizes) {
     if (size < 0 || size > extent - total) {
-      return InvalidArgument("split {} does not sum to dim {} of x {}", ir::ShapeText(sizes), axis, x.TypeText());
+      return InvalidArgument("split {} does not sum to dim {} of x {}", ir::ShapeText(sizes), axis,
+                             x.TypeText());
     }
     total += size;
   }
   if (total != extent || sizes.size() != ctx.output_count()) {
-    return InvalidArgument("split {} for {} outputs and dim {} of x {}", ir::ShapeText(sizes), parts, axis,
-                           x.TypeText());
+    return InvalidArgument("split {} for {} outputs and dim {} of x {}", ir::ShapeText(sizes),
+                           parts, axis, x.TypeText());
   }
   const CellReader from(x);
   const int64_t outer = Product(x.dims(), 0, a), inner = Product(x.dims(), a + 1, x.dims().size());
@@ -165,9 +173,10 @@ Status Slice(OpContext& ctx) {
   }
   if (axes.empty()) axes = Count(static_cast<int64_t>(starts.size()));
   if (steps.empty()) steps.assign(starts.size(), 1);
-  if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size()) {
-    return InvalidArgument("starts, ends, axes and steps have {}, {}, {} and {} values", starts.size(), ends.size(),
-                           axes.size(), steps.size());
+  if (ends.size() != starts.size() || axes.size() != starts.size() ||
+      steps.size() != starts.size()) {
+    return InvalidArgument("starts, ends, axes and steps have {}, {}, {} and {} values",
+                           starts.size(), ends.size(), axes.size(), steps.size());
   }
   AZ_RETURN_IF_ERROR(ctx.Axes(axes, x.rank()).status());
   ir::Shape dims = x.dims();
@@ -191,8 +200,7 @@ Status Slice(OpContext& ctx) {
     const int64_t span = step > 0 ? end - start : start - end;
     // |step| may be INT64_MIN's: compare before dividing.
     const uint64_t width = step > 0 ? static_cast<uint64_t>(step) : 0 - static_cast<uint64_t>(step);
-    dims[a] = span <= 0 ? 0
-                        : static_cast<int64_t>((static_cast<uint64_t>(span) - 1) / width) + 1;
+    dims[a] = span <= 0 ? 0 : static_cast<int64_t>((static_cast<uint64_t>(span) - 1) / width) + 1;
     base += start * strides[a];
     if (dims[a] <= 1) {
       strides[a] = 0;
@@ -256,11 +264,13 @@ Status Pad(OpContext& ctx) {
     }
   }
   if (given.size() != 2 * axes.size()) {
-    return InvalidArgument("pads has {} values, expected {} for {} axes", given.size(), 2 * axes.size(), axes.size());
+    return InvalidArgument("pads has {} values, expected {} for {} axes", given.size(),
+                           2 * axes.size(), axes.size());
   }
   const std::string mode = ctx.String("mode", "constant");
   if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap") {
-    return InvalidArgument("attribute \"mode\" is \"{}\", expected constant, reflect, edge or wrap", mode);
+    return InvalidArgument("attribute \"mode\" is \"{}\", expected constant, reflect, edge or wrap",
+                           mode);
   }
   std::vector<int64_t> before(rank, 0), after(rank, 0);
   for (size_t i = 0; i < axes.size(); ++i) {
@@ -273,7 +283,8 @@ Status Pad(OpContext& ctx) {
     const auto sum = CheckedAdd(x.dims()[d], before[d]);
     const auto total = sum ? CheckedAdd(*sum, after[d]) : std::nullopt;
     if (!total || *total < 0) {
-      return InvalidArgument("dim {} of x {} padded by {} and {} is no size", d, x.TypeText(), before[d], after[d]);
+      return InvalidArgument("dim {} of x {} padded by {} and {} is no size", d, x.TypeText(),
+                             before[d], after[d]);
     }
     dims[d] = *total;
   }
@@ -285,7 +296,8 @@ Status Pad(OpContext& ctx) {
                         PaddedCoordinates(x.dims()[d], before[d], after[d], mode));
     from.push_back(std::move(coordinates));
   }
-  ctx.Set(0, Select(x, dims, PositionsOf(x.dims(), from), fill.dtype() == x.dtype() ? &fill : nullptr));
+  ctx.Set(
+      0, Select(x, dims, PositionsOf(x.dims(), from), fill.dtype() == x.dtype() ? &fill : nullptr));
   return OkStatus();
 }
 
@@ -297,7 +309,8 @@ Status TileBy(OpContext& ctx, const std::vector<int64_t>& repeats) {
   ir::Shape dims(repeats.size());
   for (size_t d = 0; d < repeats.size(); ++d) {
     const auto dim = CheckedMul(x.dims()[d], repeats[d]);
-    if (repeats[d] < 0 || !dim) return InvalidArgument("repeats {} of x {}", ir::ShapeText(repeats), x.TypeText());
+    if (repeats[d] < 0 || !dim)
+      return InvalidArgument("repeats {} of x {}", ir::ShapeText(repeats), x.TypeText());
     dims[d] = *dim;
   }
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), dims).status());
@@ -319,15 +332,17 @@ Status Tile(OpContext& ctx) {
 Status TileAlongAxis(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const double tiles, ctx.RealScalarIn(1, "tiles"));
   AZ_ASSIGN_OR_RETURN(const double given, ctx.RealScalarIn(2, "axis"));
-  AZ_ASSIGN_OR_RETURN(const int64_t axis, ctx.Axis(static_cast<int64_t>(std::clamp(given, -1e6, 1e6)),
-                                                   ctx.in(0).rank()));
+  AZ_ASSIGN_OR_RETURN(
+      const int64_t axis,
+      ctx.Axis(static_cast<int64_t>(std::clamp(given, -1e6, 1e6)), ctx.in(0).rank()));
   std::vector<int64_t> repeats(ctx.in(0).dims().size(), 1);
   repeats[static_cast<size_t>(axis)] = static_cast<int64_t>(std::clamp(tiles, -1.0, 1e15));
   return TileBy(ctx, repeats);
 }
 
 // Regroups x seen with dims `split` (same elements) by permutation `perm` into `dims`.
-Status Regroup(OpContext& ctx, const ir::Shape& split, const std::vector<size_t>& perm, const ir::Shape& dims) {
+Status Regroup(OpContext& ctx, const ir::Shape& split, const std::vector<size_t>& perm,
+               const ir::Shape& dims) {
   const ir::Tensor& x = ctx.in(0);
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), dims).status());
   const std::vector<int64_t> own = Strides(split);
@@ -342,14 +357,17 @@ Status Regroup(OpContext& ctx, const ir::Shape& split, const std::vector<size_t>
 
 StatusOr<int64_t> BlockSize(const OpContext& ctx) {
   const int64_t block = ctx.Int("blocksize", 0);
-  if (ctx.in(0).rank() != 4) return InvalidArgument("x is {}, expected [N, C, H, W]", ctx.in(0).TypeText());
-  if (block < 1 || block > (1 << 20)) return InvalidArgument("attribute \"blocksize\" is {}", block);
+  if (ctx.in(0).rank() != 4)
+    return InvalidArgument("x is {}, expected [N, C, H, W]", ctx.in(0).TypeText());
+  if (block < 1 || block > (1 << 20))
+    return InvalidArgument("attribute \"blocksize\" is {}", block);
   return block;
 }
 
 StatusOr<bool> DepthFirst(const OpContext& ctx) {
   const std::string mode = ctx.String("mode", "DCR");
-  if (mode != "DCR" && mode != "CRD") return InvalidArgument("attribute \"mode\" is \"{}\", expected DCR or CRD", mode);
+  if (mode != "DCR" && mode != "CRD")
+    return InvalidArgument("attribute \"mode\" is \"{}\", expected DCR or CRD", mode);
   return mode == "DCR";
 }
 
@@ -357,7 +375,8 @@ Status DepthToSpace(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const int64_t b, BlockSize(ctx));
   AZ_ASSIGN_OR_RETURN(const bool depth_first, DepthFirst(ctx));
   const ir::Shape& d = ctx.in(0).dims();
-  if (d[1] % (b * b) != 0) return InvalidArgument("{} channels do not divide by blocksize {} squared", d[1], b);
+  if (d[1] % (b * b) != 0)
+    return InvalidArgument("{} channels do not divide by blocksize {} squared", d[1], b);
   const ir::Shape dims{d[0], d[1] / (b * b), d[2] * b, d[3] * b};
   if (depth_first) return Regroup(ctx, {d[0], b, b, dims[1], d[2], d[3]}, {0, 3, 4, 1, 5, 2}, dims);
   return Regroup(ctx, {d[0], dims[1], b, b, d[2], d[3]}, {0, 1, 4, 2, 5, 3}, dims);
@@ -367,7 +386,8 @@ Status SpaceToDepth(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const int64_t b, BlockSize(ctx));
   AZ_ASSIGN_OR_RETURN(const bool depth_first, DepthFirst(ctx));
   const ir::Shape& d = ctx.in(0).dims();
-  if (d[2] % b != 0 || d[3] % b != 0) return InvalidArgument("{} by {} does not divide by blocksize {}", d[2], d[3], b);
+  if (d[2] % b != 0 || d[3] % b != 0)
+    return InvalidArgument("{} by {} does not divide by blocksize {}", d[2], d[3], b);
   const ir::Shape dims{d[0], d[1] * b * b, d[2] / b, d[3] / b};
   const ir::Shape split{d[0], d[1], dims[2], b, dims[3], b};
   if (depth_first) return Regroup(ctx, split, {0, 3, 5, 1, 2, 4}, dims);
@@ -397,23 +417,28 @@ Status ReverseSequence(OpContext& ctx) {
   const ir::Tensor& x = ctx.in(0);
   const int64_t batch = ctx.Int("batch_axis", 1), time = ctx.Int("time_axis", 0);
   if (x.rank() < 2 || batch == time || batch < 0 || batch > 1 || time < 0 || time > 1) {
-    return InvalidArgument("x is {} with batch_axis {} and time_axis {}, expected 0 and 1 of two dims or more",
-                           x.TypeText(), batch, time);
+    return InvalidArgument(
+        "x is {} with batch_axis {} and time_axis {}, expected 0 and 1 of two dims or more",
+        x.TypeText(), batch, time);
   }
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> lengths, ctx.IntsIn(1, "sequence_lens"));
-  const int64_t batches = x.dims()[static_cast<size_t>(batch)], times = x.dims()[static_cast<size_t>(time)];
+  const int64_t batches = x.dims()[static_cast<size_t>(batch)],
+                times = x.dims()[static_cast<size_t>(time)];
   if (static_cast<int64_t>(lengths.size()) != batches) {
     return InvalidArgument("sequence_lens has {} values, expected {}", lengths.size(), batches);
   }
   for (const int64_t length : lengths) {
-    if (length < 0 || length > times) return OutOfRange("sequence length {} is outside [0, {}]", length, times);
+    if (length < 0 || length > times)
+      return OutOfRange("sequence length {} is outside [0, {}]", length, times);
   }
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(x.dtype(), x.dims()));
   const std::vector<int64_t> strides = Strides(x.dims());
-  const int64_t b_step = strides[static_cast<size_t>(batch)], t_step = strides[static_cast<size_t>(time)];
+  const int64_t b_step = strides[static_cast<size_t>(batch)],
+                t_step = strides[static_cast<size_t>(time)];
   std::vector<int64_t> index(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t t = i / t_step % times, length = lengths[static_cast<size_t>(i / b_step % batches)];
+    const int64_t t = i / t_step % times,
+                  length = lengths[static_cast<size_t>(i / b_step % batches)];
     index[static_cast<size_t>(i)] = t < length ? i + (length - 1 - 2 * t) * t_step : i;
   }
   ctx.Set(0, Select(x, x.dims(), index));
@@ -460,17 +485,21 @@ Status Col2Im(OpContext& ctx) {
   const std::vector<int64_t> pads = ctx.Ints("pads", std::vector<int64_t>(2 * rank, 0));
   if (x.rank() != 3 || block.size() != rank || dilations.size() != rank || strides.size() != rank ||
       pads.size() != 2 * rank) {
-    return InvalidArgument("x {}, image {}, block {}: expected [N, C * block, L] and equal ranks", x.TypeText(),
-                           ir::ShapeText(image), ir::ShapeText(block));
+    return InvalidArgument("x {}, image {}, block {}: expected [N, C * block, L] and equal ranks",
+                           x.TypeText(), ir::ShapeText(image), ir::ShapeText(block));
   }
   constexpr int64_t kMax = int64_t{1} << 24;  // of every size, so that sums below stay small
   ir::Shape columns(rank);
   for (size_t d = 0; d < rank; ++d) {
-    for (const int64_t value : {image[d], block[d], dilations[d], strides[d], pads[d] + 1, pads[d + rank] + 1}) {
-      if (value < 1 || value > kMax) return InvalidArgument("size {} of dim {} is outside [1, {}]", value, d, kMax);
+    for (const int64_t value :
+         {image[d], block[d], dilations[d], strides[d], pads[d] + 1, pads[d + rank] + 1}) {
+      if (value < 1 || value > kMax)
+        return InvalidArgument("size {} of dim {} is outside [1, {}]", value, d, kMax);
     }
-    columns[d] = (image[d] + pads[d] + pads[d + rank] - dilations[d] * (block[d] - 1) - 1) / strides[d] + 1;
-    if (columns[d] < 1) return InvalidArgument("block {} is larger than the padded image {}", block[d], image[d]);
+    columns[d] =
+        (image[d] + pads[d] + pads[d + rank] - dilations[d] * (block[d] - 1) - 1) / strides[d] + 1;
+    if (columns[d] < 1)
+      return InvalidArgument("block {} is larger than the padded image {}", block[d], image[d]);
   }
   const auto taps = ir::ElementCount(block), places = ir::ElementCount(columns);
   if (!taps || !places || *taps == 0 || x.dims()[1] % *taps != 0 || x.dims()[2] != *places) {

@@ -1,8 +1,8 @@
-// BatchNormalization, InstanceNormalization, GroupNormalization, LayerNormalization, RMSNormalization, LRN,
-// LpNormalization, MeanVarianceNormalization.
+// BatchNormalization, InstanceNormalization, GroupNormalization, LayerNormalization,
+// RMSNormalization, LRN, LpNormalization, MeanVarianceNormalization.
 //
-// Means and (biased) variances in double over the normalized positions: two passes, index order. One rounding.
-// Tests: tests/reference/robustness_test.cc, tests/conformance/.
+// Means and (biased) variances in double over the normalized positions: two passes, index order.
+// One rounding. Tests: tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 
@@ -38,7 +38,8 @@ Status CheckChannels(const OpContext& ctx, size_t i, int64_t channels, std::stri
   return InvalidArgument("{} is {}, expected [{}] (x dim 1)", what, ctx.in(i).TypeText(), channels);
 }
 
-// Training when training_mode says so (opset 14 on), or when more outputs than y are named (before).
+// Training when training_mode says so (opset 14 on), or when more outputs than y are named
+// (before).
 Status BatchNormalization(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   const ir::Tensor& x = ctx.in(0);
@@ -47,7 +48,9 @@ Status BatchNormalization(OpContext& ctx) {
   const bool training = ctx.opset() >= 14 ? ctx.Int("training_mode", 0) != 0 : ctx.wants(1);
   const double epsilon = ctx.Float("epsilon", 1e-5f), momentum = ctx.Float("momentum", 0.9f);
   const int64_t batch = x.dims()[0];
-  const int64_t channels = x.rank() < 2 ? 1 : per_feature ? Product(x.dims(), 1, x.dims().size()) : x.dims()[1];
+  const int64_t channels = x.rank() < 2  ? 1
+                           : per_feature ? Product(x.dims(), 1, x.dims().size())
+                                         : x.dims()[1];
   const int64_t size = x.rank() < 2 || per_feature ? 1 : Product(x.dims(), 2, x.dims().size());
   const char* const names[] = {"x", "scale", "B", "mean", "var"};
   for (size_t i = 1; i < 5; ++i) AZ_RETURN_IF_ERROR(CheckChannels(ctx, i, channels, names[i]));
@@ -137,7 +140,8 @@ Status GroupNormalization(OpContext& ctx) {
   return OkStatus();
 }
 
-// Layer (with mean) and RMS (without) normalization over the dims from `axis` on. Scale and bias broadcast to x.
+// Layer (with mean) and RMS (without) normalization over the dims from `axis` on. Scale and bias
+// broadcast to x.
 template <bool centered>
 Status NormalizeTail(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
@@ -203,7 +207,8 @@ Status Lrn(OpContext& ctx) {
   if (x.rank() < 2) return InvalidArgument("x is {}, expected [N, C, ...]", x.TypeText());
   const int64_t window = ctx.Int("size", 0);
   if (window < 1) return InvalidArgument("attribute \"size\" is {}, expected at least 1", window);
-  const double alpha = ctx.Float("alpha", 0.0001f), beta = ctx.Float("beta", 0.75f), bias = ctx.Float("bias", 1.0);
+  const double alpha = ctx.Float("alpha", 0.0001f), beta = ctx.Float("beta", 0.75f),
+               bias = ctx.Float("bias", 1.0);
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), x.dims()).status());
   const std::vector<double> values = Reals(x);
   std::vector<double> y(values.size());
@@ -212,12 +217,13 @@ Status Lrn(OpContext& ctx) {
   for (int64_t i = 0; i < static_cast<int64_t>(y.size()); ++i) {
     const int64_t c = i / size % channels, base = i - c * size;
     double sum = 0;
-    for (int64_t k = std::max<int64_t>(0, c - before); k <= std::min(channels - 1, c + std::min(after, channels)); ++k) {
+    for (int64_t k = std::max<int64_t>(0, c - before);
+         k <= std::min(channels - 1, c + std::min(after, channels)); ++k) {
       const double v = values[static_cast<size_t>(base + k * size)];
       sum += v * v;
     }
-    y[static_cast<size_t>(i)] =
-        values[static_cast<size_t>(i)] / std::pow(bias + alpha / static_cast<double>(window) * sum, beta);
+    y[static_cast<size_t>(i)] = values[static_cast<size_t>(i)] /
+                                std::pow(bias + alpha / static_cast<double>(window) * sum, beta);
   }
   ctx.Set(0, FromReals(x.dtype(), x.dims(), y));
   return OkStatus();
@@ -238,7 +244,8 @@ Status LpNormalization(OpContext& ctx) {
     for (int64_t i = 0; i < inner; ++i) {
       double* row = y.data() + o * length * inner + i;
       double norm = 0;
-      for (int64_t k = 0; k < length; ++k) norm += p == 1 ? std::fabs(row[k * inner]) : row[k * inner] * row[k * inner];
+      for (int64_t k = 0; k < length; ++k)
+        norm += p == 1 ? std::fabs(row[k * inner]) : row[k * inner] * row[k * inner];
       if (p == 2) norm = std::sqrt(norm);
       for (int64_t k = 0; norm != 0 && k < length; ++k) row[k * inner] /= norm;
     }
@@ -250,7 +257,8 @@ Status LpNormalization(OpContext& ctx) {
 Status MeanVarianceNormalization(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   const ir::Tensor& x = ctx.in(0);
-  AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, ctx.Axes(ctx.Ints("axes", {0, 2, 3}), x.rank()));
+  AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> axes,
+                      ctx.Axes(ctx.Ints("axes", {0, 2, 3}), x.rank()));
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), x.dims()).status());
   const std::vector<int64_t> strides = Strides(x.dims());
   ir::Shape kept, kept_strides, gone, gone_strides;

@@ -19,7 +19,8 @@ StatusOr<Operands> Operands::Of(const OpContext& ctx) {
     const int64_t rank = out.a.rank();
     AZ_ASSIGN_OR_RETURN(const int64_t axis, ctx.Axis(ctx.Int("axis", 0), rank));
     if (axis + out.b.rank() > rank) {
-      return InvalidArgument("b {} at axis {} passes the rank of a {}", out.b.TypeText(), axis, out.a.TypeText());
+      return InvalidArgument("b {} at axis {} passes the rank of a {}", out.b.TypeText(), axis,
+                             out.a.TypeText());
     }
     ir::Shape dims = out.b.dims();
     dims.resize(static_cast<size_t>(rank - axis), 1);

@@ -11,8 +11,8 @@ struct Operands {
   ir::Tensor a, b;
   ir::Shape dims;  // of the result
 
-  // Opset 7 on: both ways, aligned right. Before: equal shapes, or with `broadcast` b fits into a, aligned right or
-  // from `axis` on.
+  // Opset 7 on: both ways, aligned right. Before: equal shapes, or with `broadcast` b fits into a,
+  // aligned right or from `axis` on.
   static StatusOr<Operands> Of(const OpContext& ctx);
 };
 

@@ -1,7 +1,8 @@
 // MaxPool, AveragePool, LpPool, their global forms, MaxUnpool.
 //
-// Shapes x [N, C, *S]; y [N, C, *O]. AveragePool divides by the taps inside the input, or with count_include_pad by
-// those inside input and padding. MaxPool's indices count over the whole input, row or column major (storage_order).
+// Shapes x [N, C, *S]; y [N, C, *O]. AveragePool divides by the taps inside the input, or with
+// count_include_pad by those inside input and padding. MaxPool's indices count over the whole
+// input, row or column major (storage_order).
 // Tests: tests/reference/layers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
@@ -13,8 +14,8 @@
 namespace assize::reference {
 namespace {
 
-// The taps of one output position: those inside the input (flat spatial positions), and the number of those inside
-// the input with its padding.
+// The taps of one output position: those inside the input (flat spatial positions), and the number
+// of those inside the input with its padding.
 struct Taps {
   std::vector<int64_t> inside;
   int64_t padded = 0;
@@ -65,7 +66,8 @@ StatusOr<PoolShapes> ShapesOf(const OpContext& ctx, bool global) {
     const std::vector<int64_t> ones(rank, 1), zeros(rank, 0);
     s.window = {spatial, ones, spatial, ones, ones, zeros, zeros};
   } else {
-    if (!ctx.HasAttribute("kernel_shape")) return InvalidArgument("attribute \"kernel_shape\" is missing");
+    if (!ctx.HasAttribute("kernel_shape"))
+      return InvalidArgument("attribute \"kernel_shape\" is missing");
     AZ_ASSIGN_OR_RETURN(s.window, WindowOf(ctx, spatial, {}));
   }
   s.planes = Product(x.dims(), 0, 2);
@@ -74,7 +76,8 @@ StatusOr<PoolShapes> ShapesOf(const OpContext& ctx, bool global) {
   s.dims.insert(s.dims.end(), s.window.output.begin(), s.window.output.end());
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), s.dims).status());
   // The table of taps is the largest working array.
-  const auto taps = CheckedMul(Product(s.window.output), std::max<int64_t>(1, Product(s.window.kernel)));
+  const auto taps =
+      CheckedMul(Product(s.window.output), std::max<int64_t>(1, Product(s.window.kernel)));
   if (!taps) return InvalidArgument("windows have too many taps");
   AZ_RETURN_IF_ERROR(ctx.Plan(ir::DType::kInt64, {*taps}).status());
   return s;
@@ -104,7 +107,8 @@ Status AveragePool(OpContext& ctx) {
   return OverWindows(ctx, global, [=](const double* plane, const Taps& taps) {
     double sum = 0;
     for (const int64_t at : taps.inside) sum += plane[at];
-    const auto count = include ? static_cast<double>(taps.padded) : static_cast<double>(taps.inside.size());
+    const auto count =
+        include ? static_cast<double>(taps.padded) : static_cast<double>(taps.inside.size());
     return sum / count;
   });
 }
@@ -117,7 +121,8 @@ Status LpPool(OpContext& ctx) {
   if (!(p >= 1)) return InvalidArgument("attribute \"p\" is {}, expected at least 1", p);
   return OverWindows(ctx, global, [=](const double* plane, const Taps& taps) {
     double sum = 0;
-    for (const int64_t at : taps.inside) sum += p == 2 ? plane[at] * plane[at] : std::pow(std::fabs(plane[at]), p);
+    for (const int64_t at : taps.inside)
+      sum += p == 2 ? plane[at] * plane[at] : std::pow(std::fabs(plane[at]), p);
     return p == 2 ? std::sqrt(sum) : std::pow(sum, 1.0 / p);
   });
 }
@@ -126,7 +131,8 @@ Status GlobalMaxPool(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   return OverWindows(ctx, true, [](const double* plane, const Taps& taps) {
     double best = -std::numeric_limits<double>::infinity();
-    for (const int64_t at : taps.inside) best = std::isnan(plane[at]) || plane[at] > best ? plane[at] : best;
+    for (const int64_t at : taps.inside)
+      best = std::isnan(plane[at]) || plane[at] > best ? plane[at] : best;
     return best;
   });
 }
@@ -162,8 +168,9 @@ Status MaxPool(OpContext& ctx) {
       }
       if (!taps[o].inside.empty()) out[to] = from[best];
       if (!indices.empty()) {
-        indices[to] = plane * s.in_size + (column_major && !reordered.empty() ? reordered[static_cast<size_t>(best)]
-                                                                             : best);
+        indices[to] =
+            plane * s.in_size +
+            (column_major && !reordered.empty() ? reordered[static_cast<size_t>(best)] : best);
       }
     }
   }
@@ -172,8 +179,9 @@ Status MaxPool(OpContext& ctx) {
   return OkStatus();
 }
 
-// Places each value of x at its index in a result of zeros; indices count as MaxPool's do, over the unpooled tensor
-// of the size that the attributes imply, and keep their meaning inside a larger output_shape.
+// Places each value of x at its index in a result of zeros; indices count as MaxPool's do, over the
+// unpooled tensor of the size that the attributes imply, and keep their meaning inside a larger
+// output_shape.
 Status MaxUnpool(OpContext& ctx) {
   const ir::Tensor& x = ctx.in(0);
   AZ_ASSIGN_OR_RETURN(const ir::Shape spatial, SpatialDims(x));
@@ -182,11 +190,13 @@ Status MaxUnpool(OpContext& ctx) {
   const std::vector<int64_t> strides = ctx.Ints("strides", std::vector<int64_t>(rank, 1));
   const std::vector<int64_t> pads = ctx.Ints("pads", std::vector<int64_t>(2 * rank, 0));
   if (kernel.size() != rank || strides.size() != rank || pads.size() != 2 * rank) {
-    return InvalidArgument("kernel_shape, strides and pads have {}, {} and {} values, expected {}, {} and {}",
-                           kernel.size(), strides.size(), pads.size(), rank, rank, 2 * rank);
+    return InvalidArgument(
+        "kernel_shape, strides and pads have {}, {} and {} values, expected {}, {} and {}",
+        kernel.size(), strides.size(), pads.size(), rank, rank, 2 * rank);
   }
   if (ctx.in(1).dims() != x.dims()) {
-    return InvalidArgument("indices are {}, expected the shape of x {}", ctx.in(1).TypeText(), x.TypeText());
+    return InvalidArgument("indices are {}, expected the shape of x {}", ctx.in(1).TypeText(),
+                           x.TypeText());
   }
   ir::Shape inferred = {x.dims()[0], x.dims()[1]};
   for (size_t d = 0; d < rank; ++d) {
@@ -221,7 +231,8 @@ Status MaxUnpool(OpContext& ctx) {
       inside = at < dims[d];
       position += at * out_strides[d];
     }
-    if (!inside) return OutOfRange("index {} lies outside the result {}", indices[i], ir::ShapeText(dims));
+    if (!inside)
+      return OutOfRange("index {} lies outside the result {}", indices[i], ir::ShapeText(dims));
     out.Copy(position, from, static_cast<int64_t>(i));
   }
   ctx.Set(0, std::move(out).Finish(dims));

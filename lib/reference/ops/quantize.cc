@@ -2,9 +2,10 @@
 //
 //   q = saturate(round_half_even(x / scale) + zero)        x' = (q - zero) * scale
 //
-// The quotient is rounded once to the division's precision (the scale's type unless `precision` says otherwise), as
-// ONNX prescribes, then to an integer. Scale and zero point: a scalar, one a slice along `axis`, or one a block of
-// `block_size` elements along `axis`. Tests: tests/reference/numbers_test.cc, tests/conformance/.
+// The quotient is rounded once to the division's precision (the scale's type unless `precision`
+// says otherwise), as ONNX prescribes, then to an integer. Scale and zero point: a scalar, one a
+// slice along `axis`, or one a block of `block_size` elements along `axis`.
+// Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 
@@ -23,8 +24,8 @@ class ScaleMap {
     ScaleMap map;
     if (ctx.has(2) && ctx.in(2).dims() != scale.dims() &&
         !(ctx.in(2).element_count() == 1 && scale.element_count() == 1)) {
-      return InvalidArgument("zero point is {}, scale is {}: expected one shape", ctx.in(2).TypeText(),
-                             scale.TypeText());
+      return InvalidArgument("zero point is {}, scale is {}: expected one shape",
+                             ctx.in(2).TypeText(), scale.TypeText());
     }
     const int64_t block = ctx.Int("block_size", 0);
     if (scale.element_count() == 1 && block == 0 && scale.rank() <= 1) return map;
@@ -34,8 +35,8 @@ class ScaleMap {
     map.inner_ = Product(x.dims(), a + 1, x.dims().size());
     if (block == 0) {
       if (scale.rank() != 1 || scale.element_count() != map.extent_) {
-        return InvalidArgument("scale is {}, expected a scalar or [{}] (dim {} of x {})", scale.TypeText(),
-                               map.extent_, axis, x.TypeText());
+        return InvalidArgument("scale is {}, expected a scalar or [{}] (dim {} of x {})",
+                               scale.TypeText(), map.extent_, axis, x.TypeText());
       }
       map.slices_ = map.extent_;
       map.per_axis_ = true;
@@ -45,8 +46,8 @@ class ScaleMap {
     ir::Shape expected = x.dims();
     expected[a] = map.extent_ / block + (map.extent_ % block != 0 ? 1 : 0);
     if (scale.dims() != expected) {
-      return InvalidArgument("scale is {}, expected {} (x {} in blocks of {} along axis {})", scale.TypeText(),
-                             ir::ShapeText(expected), x.TypeText(), block, axis);
+      return InvalidArgument("scale is {}, expected {} (x {} in blocks of {} along axis {})",
+                             scale.TypeText(), ir::ShapeText(expected), x.TypeText(), block, axis);
     }
     map.block_ = block;
     map.slices_ = expected[a];
@@ -58,7 +59,8 @@ class ScaleMap {
     const auto at = static_cast<int64_t>(i);
     const int64_t along = at / inner_ % extent_;
     if (per_axis_) return static_cast<size_t>(along);
-    return static_cast<size_t>((at / inner_ / extent_ * slices_ + along / block_) * inner_ + at % inner_);
+    return static_cast<size_t>((at / inner_ / extent_ * slices_ + along / block_) * inner_ +
+                               at % inner_);
   }
 
  private:
@@ -77,16 +79,20 @@ StatusOr<DType> TypeAttribute(const OpContext& ctx, const char* name, DType fall
 
 double RoundedTo(DType dtype, double value) {
   switch (dtype) {
-    case DType::kDouble: return value;
-    case DType::kFloat: return static_cast<double>(static_cast<float>(value));
-    default: return Reals(FromReals(dtype, {}, std::span(&value, 1)))[0];
+    case DType::kDouble:
+      return value;
+    case DType::kFloat:
+      return static_cast<double>(static_cast<float>(value));
+    default:
+      return Reals(FromReals(dtype, {}, std::span(&value, 1)))[0];
   }
 }
 
 Status QuantizeLinear(OpContext& ctx) {
   const ir::Tensor& x = ctx.in(0);
   AZ_ASSIGN_OR_RETURN(const ScaleMap at, ScaleMap::Of(ctx));
-  AZ_ASSIGN_OR_RETURN(DType to, TypeAttribute(ctx, "output_dtype", ctx.has(2) ? ctx.in(2).dtype() : DType::kUint8));
+  AZ_ASSIGN_OR_RETURN(
+      DType to, TypeAttribute(ctx, "output_dtype", ctx.has(2) ? ctx.in(2).dtype() : DType::kUint8));
   if (ctx.has(2)) to = ctx.in(2).dtype();
   const DType scale_type = ir::IsFloating(ctx.in(1).dtype()) ? ctx.in(1).dtype() : DType::kFloat;
   AZ_ASSIGN_OR_RETURN(DType precision, TypeAttribute(ctx, "precision", scale_type));
@@ -94,7 +100,8 @@ Status QuantizeLinear(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(to, x.dims()));
   std::vector<double> values = Reals(x);
   const std::vector<double> scales = Reals(ctx.in(1));
-  const std::vector<double> zeros = ctx.has(2) ? Reals(ctx.in(2)) : std::vector<double>(scales.size(), 0.0);
+  const std::vector<double> zeros =
+      ctx.has(2) ? Reals(ctx.in(2)) : std::vector<double>(scales.size(), 0.0);
   const bool integer = ir::IsInteger(to);
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     const size_t s = at(i);
@@ -118,7 +125,8 @@ Status DequantizeLinear(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(to, x.dims()));
   std::vector<double> values = Reals(x);
   const std::vector<double> scales = Reals(ctx.in(1));
-  const std::vector<double> zeros = ctx.has(2) ? Reals(ctx.in(2)) : std::vector<double>(scales.size(), 0.0);
+  const std::vector<double> zeros =
+      ctx.has(2) ? Reals(ctx.in(2)) : std::vector<double>(scales.size(), 0.0);
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     const size_t s = at(i);
     values[i] = (values[i] - zeros[s]) * scales[s];
@@ -138,7 +146,8 @@ Status DynamicQuantizeLinear(OpContext& ctx) {
     high = std::max(high, value);
   }
   const float scale = (high - low) / 255.0f;
-  const float zero = scale == 0 ? 0.0f : std::clamp(std::nearbyintf((0.0f - low) / scale), 0.0f, 255.0f);
+  const float zero =
+      scale == 0 ? 0.0f : std::clamp(std::nearbyintf((0.0f - low) / scale), 0.0f, 255.0f);
   std::vector<double> values(static_cast<size_t>(count));
   for (size_t i = 0; i < values.size(); ++i) {
     const float q = scale == 0 ? 0.0f : std::nearbyintf(x.data<float>()[i] / scale);

@@ -1,13 +1,14 @@
 // RandomNormal, RandomUniform, their Like forms, Bernoulli, Multinomial.
 //
-// ONNX fixes no generator. Values come from the counter-based generator under the node's `seed` (its float bits; 0
-// when absent), so a run repeats. Tests: tests/reference/numbers_test.cc.
+// ONNX fixes no generator. Values come from the counter-based generator under the node's `seed`
+// (its float bits; 0 when absent), so a run repeats. Tests: tests/reference/numbers_test.cc.
+#include "lib/support/random.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
 #include "lib/reference/ops/common.h"
-#include "lib/support/random.h"
 
 namespace assize::reference {
 namespace {
@@ -31,7 +32,8 @@ Status Fill(OpContext& ctx, ir::DType dtype, const ir::Shape& dims) {
   const double a = normal ? ctx.Float("mean", 0) : ctx.Float("low", 0);
   const double b = normal ? ctx.Float("scale", 1) : ctx.Float("high", 1);
   std::vector<double> out(static_cast<size_t>(count));
-  for (double& value : out) value = normal ? a + b * random.NextNormal() : a + (b - a) * random.NextDouble();
+  for (double& value : out)
+    value = normal ? a + b * random.NextNormal() : a + (b - a) * random.NextDouble();
   ctx.Set(0, FromReals(dtype, dims, out));
   return OkStatus();
 }
@@ -66,7 +68,8 @@ Status Multinomial(OpContext& ctx) {
   const ir::Tensor& x = ctx.in(0);
   const int64_t samples = ctx.Int("sample_size", 1);
   if (x.rank() != 2 || x.dims()[1] < 1 || samples < 0) {
-    return InvalidArgument("x is {} with sample_size {}, expected [batch, classes]", x.TypeText(), samples);
+    return InvalidArgument("x is {} with sample_size {}, expected [batch, classes]", x.TypeText(),
+                           samples);
   }
   AZ_ASSIGN_OR_RETURN(const ir::DType dtype, TypeOf(ctx, ir::DType::kInt32));
   const ir::Shape dims{x.dims()[0], samples};

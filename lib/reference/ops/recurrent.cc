@@ -1,10 +1,12 @@
 // RNN, GRU, LSTM.
 //
-// Shapes    X [T, B, I] (layout 0); W [D, G*H, I]; R [D, G*H, H]; B [D, 2*G*H]; initial states [D, B, H];
-//           Y [T, D, B, H], Y_h and Y_c [D, B, H]; layout 1 puts the batch first. D is 2 when bidirectional.
-// Gates     GRU z, r, h; LSTM i, o, f, c with peepholes P [D, 3*H] in the order i, o, f.
-// A sample's steps past its sequence_lens give zeros in Y and keep its last state. All in double; Y is rounded once,
-// states are carried unrounded. Tests: tests/reference/robustness_test.cc, tests/conformance/.
+// Shapes  X [T, B, I] (layout 0); W [D, G*H, I]; R [D, G*H, H]; B [D, 2*G*H]; initial states
+//         [D, B, H]; Y [T, D, B, H], Y_h and Y_c [D, B, H]; layout 1 puts the batch first. D is 2
+//         when bidirectional.
+// Gates   GRU z, r, h; LSTM i, o, f, c with peepholes P [D, 3*H] in the order i, o, f.
+// A sample's steps past its sequence_lens give zeros in Y and keep its last state. All in double; Y
+// is rounded once, states are carried unrounded.
+// Tests: tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 
@@ -32,18 +34,22 @@ struct Activation {
   }
 };
 
-StatusOr<Activation> ActivationOf(std::string name, double alpha, double beta, bool has_alpha, bool has_beta) {
+StatusOr<Activation> ActivationOf(std::string name, double alpha, double beta, bool has_alpha,
+                                  bool has_beta) {
   for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
   struct Default {
     const char* name;
     double alpha, beta;
   };
-  static const Default known[] = {{"relu", 0, 0},         {"tanh", 0, 0},         {"sigmoid", 0, 0},
-                                  {"affine", 1, 0},       {"leakyrelu", 0.01, 0}, {"thresholdedrelu", 1, 0},
-                                  {"scaledtanh", 1, 1},   {"hardsigmoid", 0.2, 0.5}, {"elu", 1, 0},
-                                  {"softsign", 0, 0},     {"softplus", 0, 0}};
+  static const Default known[] = {{"relu", 0, 0},         {"tanh", 0, 0},
+                                  {"sigmoid", 0, 0},      {"affine", 1, 0},
+                                  {"leakyrelu", 0.01, 0}, {"thresholdedrelu", 1, 0},
+                                  {"scaledtanh", 1, 1},   {"hardsigmoid", 0.2, 0.5},
+                                  {"elu", 1, 0},          {"softsign", 0, 0},
+                                  {"softplus", 0, 0}};
   for (const Default& k : known) {
-    if (name == k.name) return Activation{name, has_alpha ? alpha : k.alpha, has_beta ? beta : k.beta};
+    if (name == k.name)
+      return Activation{name, has_alpha ? alpha : k.alpha, has_beta ? beta : k.beta};
   }
   return InvalidArgument("activation \"{}\" is not known", name);
 }
@@ -57,13 +63,19 @@ struct Recurrence {
   std::vector<int64_t> lengths;
   std::vector<Activation> activations;  // per direction, one after another
 
-  int64_t XAt(int64_t t, int64_t n) const { return (batch_first ? n * steps + t : t * batch + n) * inputs; }
-  int64_t YAt(int64_t t, int64_t d, int64_t n) const {
-    return (batch_first ? (n * steps + t) * directions + d : (t * directions + d) * batch + n) * hidden;
+  int64_t XAt(int64_t t, int64_t n) const {
+    return (batch_first ? n * steps + t : t * batch + n) * inputs;
   }
-  int64_t StateAt(int64_t d, int64_t n) const { return (batch_first ? n * directions + d : d * batch + n) * hidden; }
+  int64_t YAt(int64_t t, int64_t d, int64_t n) const {
+    return (batch_first ? (n * steps + t) * directions + d : (t * directions + d) * batch + n) *
+           hidden;
+  }
+  int64_t StateAt(int64_t d, int64_t n) const {
+    return (batch_first ? n * directions + d : d * batch + n) * hidden;
+  }
 
-  // Gate g of hidden unit j: W x + Wb, and R h + Rb (kept apart: GRU may multiply the second by the reset gate).
+  // Gate g of hidden unit j: W x + Wb, and R h + Rb (kept apart: GRU may multiply the second by the
+  // reset gate).
   double Input(int64_t d, int64_t g, int64_t j, const double* xt) const {
     const double* row = w.data() + ((d * gates + g) * hidden + j) * inputs;
     double sum = b.empty() ? 0 : b[static_cast<size_t>((d * 2 * gates + g) * hidden + j)];
@@ -84,10 +96,12 @@ struct Recurrence {
 
 Status CheckDims(const OpContext& ctx, size_t i, const ir::Shape& expected, std::string_view what) {
   if (!ctx.has(i) || ctx.in(i).dims() == expected) return OkStatus();
-  return InvalidArgument("{} is {}, expected {}", what, ctx.in(i).TypeText(), ir::ShapeText(expected));
+  return InvalidArgument("{} is {}, expected {}", what, ctx.in(i).TypeText(),
+                         ir::ShapeText(expected));
 }
 
-StatusOr<Recurrence> Read(const OpContext& ctx, int64_t gates, const std::vector<std::string>& defaults) {
+StatusOr<Recurrence> Read(const OpContext& ctx, int64_t gates,
+                          const std::vector<std::string>& defaults) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   const ir::Tensor &x = ctx.in(0), &r = ctx.in(2);
   Recurrence n;
@@ -123,31 +137,36 @@ StatusOr<Recurrence> Read(const OpContext& ctx, int64_t gates, const std::vector
     AZ_ASSIGN_OR_RETURN(n.lengths, ctx.IntsIn(4, "sequence_lens"));
   }
   for (const int64_t length : n.lengths) {
-    if (length < 0 || length > n.steps) return OutOfRange("sequence length {} is outside [0, {}]", length, n.steps);
+    if (length < 0 || length > n.steps)
+      return OutOfRange("sequence length {} is outside [0, {}]", length, n.steps);
   }
   std::vector<std::string> names = ctx.Strings("activations");
   if (names.empty()) {
-    for (int64_t d = 0; d < n.directions; ++d) names.insert(names.end(), defaults.begin(), defaults.end());
+    for (int64_t d = 0; d < n.directions; ++d)
+      names.insert(names.end(), defaults.begin(), defaults.end());
   }
   if (names.size() != defaults.size() * static_cast<size_t>(n.directions)) {
     return InvalidArgument("{} activations are given, expected {}", names.size(),
                            defaults.size() * static_cast<size_t>(n.directions));
   }
-  const std::vector<double> alphas = ctx.Floats("activation_alpha"), betas = ctx.Floats("activation_beta");
+  const std::vector<double> alphas = ctx.Floats("activation_alpha"),
+                            betas = ctx.Floats("activation_beta");
   for (size_t k = 0; k < names.size(); ++k) {
     AZ_ASSIGN_OR_RETURN(Activation f, ActivationOf(names[k], k < alphas.size() ? alphas[k] : 0,
-                                                   k < betas.size() ? betas[k] : 0, k < alphas.size(),
-                                                   k < betas.size()));
+                                                   k < betas.size() ? betas[k] : 0,
+                                                   k < alphas.size(), k < betas.size()));
     n.activations.push_back(std::move(f));
   }
   return n;
 }
 
 ir::Shape StateDims(const Recurrence& n) {
-  return n.batch_first ? ir::Shape{n.batch, n.directions, n.hidden} : ir::Shape{n.directions, n.batch, n.hidden};
+  return n.batch_first ? ir::Shape{n.batch, n.directions, n.hidden}
+                       : ir::Shape{n.directions, n.batch, n.hidden};
 }
 
-StatusOr<std::vector<double>> State(const OpContext& ctx, const Recurrence& n, size_t i, std::string_view what) {
+StatusOr<std::vector<double>> State(const OpContext& ctx, const Recurrence& n, size_t i,
+                                    std::string_view what) {
   AZ_RETURN_IF_ERROR(CheckDims(ctx, i, StateDims(n), what));
   if (ctx.has(i)) return Reals(ctx.in(i));
   return std::vector<double>(static_cast<size_t>(n.directions * n.batch * n.hidden));
@@ -183,7 +202,8 @@ Status Rnn(OpContext& ctx) {
   std::vector<double> next(static_cast<size_t>(n.hidden));
   return Walk(ctx, n, h, [&](int64_t d, int64_t, const double* xt, double* state) {
     for (int64_t j = 0; j < n.hidden; ++j) {
-      next[static_cast<size_t>(j)] = n.At(d, 0, 1)(n.Clipped(n.Input(d, 0, j, xt) + n.Recurrent(d, 0, j, state)));
+      next[static_cast<size_t>(j)] =
+          n.At(d, 0, 1)(n.Clipped(n.Input(d, 0, j, xt) + n.Recurrent(d, 0, j, state)));
     }
     std::copy(next.begin(), next.end(), state);
   });
@@ -205,7 +225,8 @@ Status Gru(OpContext& ctx) {
     }
     for (int64_t j = 0; j < n.hidden; ++j) {
       const auto k = static_cast<size_t>(j);
-      const double recurrent = after ? r[k] * n.Recurrent(d, 2, j, state) : n.Recurrent(d, 2, j, gated.data());
+      const double recurrent =
+          after ? r[k] * n.Recurrent(d, 2, j, state) : n.Recurrent(d, 2, j, gated.data());
       const double candidate = g(n.Clipped(n.Input(d, 2, j, xt) + recurrent));
       next[k] = (1 - z[k]) * candidate + z[k] * state[j];
     }
@@ -222,21 +243,25 @@ Status Lstm(OpContext& ctx) {
   if (ctx.has(7)) p = Reals(ctx.in(7));
   const bool coupled = ctx.Int("input_forget", 0) != 0;
   std::vector<double> next(static_cast<size_t>(n.hidden));
-  AZ_RETURN_IF_ERROR(Walk(ctx, n, h, [&](int64_t d, int64_t sample, const double* xt, double* state) {
-    const Activation &f = n.At(d, 0, 3), &g = n.At(d, 1, 3), &out = n.At(d, 2, 3);
-    double* cell = c.data() + n.StateAt(d, sample);
-    const double* peep = p.data() + d * 3 * n.hidden;
-    for (int64_t j = 0; j < n.hidden; ++j) {
-      const auto gate = [&](int64_t k) { return n.Input(d, k, j, xt) + n.Recurrent(d, k, j, state); };
-      const double i = f(n.Clipped(gate(0) + peep[j] * cell[j]));
-      const double forget = coupled ? 1 - i : f(n.Clipped(gate(2) + peep[2 * n.hidden + j] * cell[j]));
-      const double now = forget * cell[j] + i * g(n.Clipped(gate(3)));
-      const double o = f(n.Clipped(gate(1) + peep[n.hidden + j] * now));
-      cell[j] = now;
-      next[static_cast<size_t>(j)] = o * out(now);
-    }
-    std::copy(next.begin(), next.end(), state);
-  }));
+  AZ_RETURN_IF_ERROR(
+      Walk(ctx, n, h, [&](int64_t d, int64_t sample, const double* xt, double* state) {
+        const Activation &f = n.At(d, 0, 3), &g = n.At(d, 1, 3), &out = n.At(d, 2, 3);
+        double* cell = c.data() + n.StateAt(d, sample);
+        const double* peep = p.data() + d * 3 * n.hidden;
+        for (int64_t j = 0; j < n.hidden; ++j) {
+          const auto gate = [&](int64_t k) {
+            return n.Input(d, k, j, xt) + n.Recurrent(d, k, j, state);
+          };
+          const double i = f(n.Clipped(gate(0) + peep[j] * cell[j]));
+          const double forget =
+              coupled ? 1 - i : f(n.Clipped(gate(2) + peep[2 * n.hidden + j] * cell[j]));
+          const double now = forget * cell[j] + i * g(n.Clipped(gate(3)));
+          const double o = f(n.Clipped(gate(1) + peep[n.hidden + j] * now));
+          cell[j] = now;
+          next[static_cast<size_t>(j)] = o * out(now);
+        }
+        std::copy(next.begin(), next.end(), state);
+      }));
   ctx.Set(2, FromReals(ctx.in(0).dtype(), StateDims(n), c));
   return OkStatus();
 }

@@ -1,9 +1,9 @@
 // Reductions, ArgMax and ArgMin, CumSum and CumProd.
 //
-// Axes come as an attribute, and as an input from opset 18 (ReduceSum: 13) on; none means all axes, or no reduction
-// with noop_with_empty_axes. Sums run in index order, in double or wrapping int64. The reduction of an empty set is
-// its neutral element: 0, 1, and for Max and Min the least and greatest value of the type.
-// Tests: tests/reference/numbers_test.cc, tests/conformance/.
+// Axes come as an attribute, and as an input from opset 18 (ReduceSum: 13) on; none means all axes,
+// or no reduction with noop_with_empty_axes. Sums run in index order, in double or wrapping int64.
+// The reduction of an empty set is its neutral element: 0, 1, and for Max and Min the least and
+// greatest value of the type. Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -67,7 +67,9 @@ Status Reduce(OpContext& ctx, Real real, Whole whole) {
     const std::vector<double> values = Reals(x);
     std::vector<double> out(rows.starts.size());
     for (size_t r = 0; r < out.size(); ++r) {
-      out[r] = real([&](size_t i) { return values[static_cast<size_t>(rows.starts[r] + rows.offsets[i])]; }, length);
+      out[r] = real(
+          [&](size_t i) { return values[static_cast<size_t>(rows.starts[r] + rows.offsets[i])]; },
+          length);
     }
     ctx.Set(0, FromReals(x.dtype(), rows.dims, out));
     return OkStatus();
@@ -75,8 +77,9 @@ Status Reduce(OpContext& ctx, Real real, Whole whole) {
   const std::vector<int64_t> values = Ints(x);
   std::vector<int64_t> out(rows.starts.size());
   for (size_t r = 0; r < out.size(); ++r) {
-    out[r] = whole([&](size_t i) { return values[static_cast<size_t>(rows.starts[r] + rows.offsets[i])]; }, length,
-                   x.dtype());
+    out[r] = whole(
+        [&](size_t i) { return values[static_cast<size_t>(rows.starts[r] + rows.offsets[i])]; },
+        length, x.dtype());
   }
   ctx.Set(0, FromInts(x.dtype(), rows.dims, out));
   return OkStatus();
@@ -112,34 +115,43 @@ Status ReduceSum(OpContext& ctx) {
   return SumOf(ctx, [](auto x) { return x; }, Keep);
 }
 Status ReduceSumSquare(OpContext& ctx) {
-  return SumOf(ctx, [](auto x) {
-    if constexpr (std::is_same_v<decltype(x), int64_t>) {
-      return WrapMul(x, x);
-    } else {
-      return x * x;
-    }
-  }, Keep);
+  return SumOf(
+      ctx,
+      [](auto x) {
+        if constexpr (std::is_same_v<decltype(x), int64_t>) {
+          return WrapMul(x, x);
+        } else {
+          return x * x;
+        }
+      },
+      Keep);
 }
 Status ReduceL1(OpContext& ctx) {
-  return SumOf(ctx, [](auto x) {
-    if constexpr (std::is_same_v<decltype(x), int64_t>) {
-      return x < 0 ? WrapSub(0, x) : x;
-    } else {
-      return std::fabs(x);
-    }
-  }, Keep);
+  return SumOf(
+      ctx,
+      [](auto x) {
+        if constexpr (std::is_same_v<decltype(x), int64_t>) {
+          return x < 0 ? WrapSub(0, x) : x;
+        } else {
+          return std::fabs(x);
+        }
+      },
+      Keep);
 }
 Status ReduceL2(OpContext& ctx) {
-  return SumOf(ctx, [](auto x) { return static_cast<double>(x) * static_cast<double>(x); },
-               [](double sum, size_t) { return std::sqrt(sum); });
+  return SumOf(
+      ctx, [](auto x) { return static_cast<double>(x) * static_cast<double>(x); },
+      [](double sum, size_t) { return std::sqrt(sum); });
 }
 Status ReduceLogSum(OpContext& ctx) {
-  return SumOf(ctx, [](auto x) { return static_cast<double>(x); },
-               [](double sum, size_t) { return std::log(sum); });
+  return SumOf(
+      ctx, [](auto x) { return static_cast<double>(x); },
+      [](double sum, size_t) { return std::log(sum); });
 }
 Status ReduceMean(OpContext& ctx) {
-  return SumOf(ctx, [](auto x) { return static_cast<double>(x); },
-               [](double sum, size_t n) { return sum / static_cast<double>(n); });
+  return SumOf(
+      ctx, [](auto x) { return static_cast<double>(x); },
+      [](double sum, size_t n) { return sum / static_cast<double>(n); });
 }
 
 Status ReduceLogSumExp(OpContext& ctx) {
@@ -190,7 +202,8 @@ Status ReduceExtreme(OpContext& ctx) {
         int64_t best = sign > 0 ? LowestInt(dtype) : (u64 ? -1 : HighestInt(dtype));
         for (size_t i = 0; i < n; ++i) {
           const int64_t x = element(i);
-          const bool above = u64 ? static_cast<uint64_t>(x) > static_cast<uint64_t>(best) : x > best;
+          const bool above =
+              u64 ? static_cast<uint64_t>(x) > static_cast<uint64_t>(best) : x > best;
           if (x != best && above == (sign > 0)) best = x;
         }
         return best;
@@ -255,8 +268,9 @@ Status Cumulate(OpContext& ctx) {
     return out;
   };
   if (ir::IsFloating(x.dtype())) {
-    ctx.Set(0, FromReals(x.dtype(), x.dims(),
-                         run(Reals(x), [](double a, double b) { return product ? a * b : a + b; })));
+    ctx.Set(0, FromReals(x.dtype(), x.dims(), run(Reals(x), [](double a, double b) {
+                           return product ? a * b : a + b;
+                         })));
   } else {
     ctx.Set(0, FromInts(x.dtype(), x.dims(), run(Ints(x), [](int64_t a, int64_t b) {
                           return product ? WrapMul(a, b) : WrapAdd(a, b);

@@ -1,9 +1,11 @@
 // Resize and Upsample.
 //
-// Separable: along each axis an output coordinate maps to a place in the input (coordinate_transformation_mode), and
-// takes a weighted sum of the input's elements near it; elements beyond the edges are the edge's, or are left out
-// (exclude_outside). Opset 10 and Upsample: nearest or linear, asymmetric, floor. Weights in double, one rounding.
-// Source  Keys 1981 for the cubic kernel.        Tests  tests/reference/robustness_test.cc, tests/conformance/.
+// Separable: along each axis an output coordinate maps to a place in the input
+// (coordinate_transformation_mode), and takes a weighted sum of the input's elements near it;
+// elements beyond the edges are the edge's, or are left out (exclude_outside). Opset 10 and
+// Upsample: nearest or linear, asymmetric, floor. Weights in double, one rounding.
+// Source  Keys 1981 for the cubic kernel.
+// Tests   tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 
@@ -13,7 +15,7 @@ namespace assize::reference {
 namespace {
 
 struct Settings {
-  std::string mode = "nearest";         // nearest, linear, cubic
+  std::string mode = "nearest";  // nearest, linear, cubic
   std::string transform = "half_pixel";
   std::string nearest = "round_prefer_floor";
   std::string aspect = "stretch";
@@ -26,7 +28,8 @@ struct AxisPlan {
   double scale = 1, roi_start = 0, roi_end = 1;
 };
 
-// The taps of one output coordinate: consecutive input positions from `first` (before clamping), one weight each.
+// The taps of one output coordinate: consecutive input positions from `first` (before clamping),
+// one weight each.
 struct Taps {
   int64_t first = 0;
   std::vector<double> weights;
@@ -46,7 +49,8 @@ double Source(const Settings& s, const AxisPlan& a, int64_t at) {
   if (s.transform == "tf_half_pixel_for_nn") return (x + 0.5) / a.scale;
   if (s.transform == "pytorch_half_pixel" && out == 1) return -0.5;
   double offset = 0;
-  if (s.transform == "half_pixel_symmetric") offset = in / 2 * (1 - static_cast<double>(a.out) / out);
+  if (s.transform == "half_pixel_symmetric")
+    offset = in / 2 * (1 - static_cast<double>(a.out) / out);
   return offset + (x + 0.5) / a.scale - 0.5;
 }
 
@@ -60,7 +64,8 @@ double Cubic(double x, double a) {
 Taps TapsOf(const Settings& s, const AxisPlan& a, int64_t at) {
   const double x = Source(s, a, at);
   Taps taps;
-  taps.outside = s.transform == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(a.in - 1));
+  taps.outside =
+      s.transform == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(a.in - 1));
   if (s.mode == "nearest") {
     double place = std::floor(x);
     if (s.nearest == "round_prefer_floor") place = std::ceil(x - 0.5);
@@ -78,7 +83,8 @@ Taps TapsOf(const Settings& s, const AxisPlan& a, int64_t at) {
   double sum = 0;
   for (int64_t i = taps.first; i <= last; ++i) {
     const double distance = (static_cast<double>(i) - x) * narrow;
-    double weight = s.mode == "cubic" ? Cubic(distance, s.cubic) : std::max(0.0, 1 - std::fabs(distance));
+    double weight =
+        s.mode == "cubic" ? Cubic(distance, s.cubic) : std::max(0.0, 1 - std::fabs(distance));
     if (s.exclude_outside && (i < 0 || i >= a.in)) weight = 0;
     taps.weights.push_back(weight);
     sum += weight;
@@ -90,8 +96,8 @@ Taps TapsOf(const Settings& s, const AxisPlan& a, int64_t at) {
 }
 
 // One axis of `values` [outer, in, inner] becomes [outer, out, inner].
-std::vector<double> ResizeAxis(const std::vector<double>& values, const Settings& s, const AxisPlan& a, int64_t outer,
-                               int64_t inner) {
+std::vector<double> ResizeAxis(const std::vector<double>& values, const Settings& s,
+                               const AxisPlan& a, int64_t outer, int64_t inner) {
   std::vector<double> out(static_cast<size_t>(outer * a.out * inner));
   for (int64_t y = 0; y < a.out; ++y) {
     const Taps taps = TapsOf(s, a, y);
@@ -139,14 +145,16 @@ Status Apply(OpContext& ctx, const Settings& s, const std::vector<AxisPlan>& pla
 }
 
 StatusOr<int64_t> ScaledSize(int64_t in, double scale) {
-  if (!(scale > 0) || !std::isfinite(scale)) return InvalidArgument("scale {} is not above 0", scale);
+  if (!(scale > 0) || !std::isfinite(scale))
+    return InvalidArgument("scale {} is not above 0", scale);
   // In float, the type of the scales: 0.7f * 10 is 7.
   const float size = std::floor(static_cast<float>(scale) * static_cast<float>(in));
   if (!(size < 1e15f)) return InvalidArgument("scale {} of dim {} is too large", scale, in);
   return static_cast<int64_t>(size);
 }
 
-// Upsample: scales as attribute before opset 9, as input from there; Resize 10 has the same meaning.
+// Upsample: scales as attribute before opset 9, as input from there; Resize 10 has the same
+// meaning.
 Status Upsample(OpContext& ctx) {
   Settings s;
   s.transform = "asymmetric";
@@ -182,18 +190,22 @@ StatusOr<Settings> SettingsOf(const OpContext& ctx) {
   s.extrapolation = ctx.Float("extrapolation_value", 0);
   s.exclude_outside = ctx.Int("exclude_outside", 0) != 0;
   s.antialias = ctx.Int("antialias", 0) != 0;
-  const auto one_of = [](const char* name, const std::string& value, const std::vector<std::string>& known) -> Status {
+  const auto one_of = [](const char* name, const std::string& value,
+                         const std::vector<std::string>& known) -> Status {
     if (std::find(known.begin(), known.end(), value) != known.end()) return OkStatus();
     std::string list;
     for (const std::string& k : known) list += " " + k;
     return InvalidArgument("attribute \"{}\" is \"{}\", expected one of{}", name, value, list);
   };
   AZ_RETURN_IF_ERROR(one_of("mode", s.mode, {"nearest", "linear", "cubic"}));
-  AZ_RETURN_IF_ERROR(one_of("coordinate_transformation_mode", s.transform,
-                            {"half_pixel", "pytorch_half_pixel", "half_pixel_symmetric", "align_corners", "asymmetric",
-                             "tf_crop_and_resize", "tf_half_pixel_for_nn"}));
-  AZ_RETURN_IF_ERROR(one_of("nearest_mode", s.nearest, {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}));
-  AZ_RETURN_IF_ERROR(one_of("keep_aspect_ratio_policy", s.aspect, {"stretch", "not_larger", "not_smaller"}));
+  AZ_RETURN_IF_ERROR(
+      one_of("coordinate_transformation_mode", s.transform,
+             {"half_pixel", "pytorch_half_pixel", "half_pixel_symmetric", "align_corners",
+              "asymmetric", "tf_crop_and_resize", "tf_half_pixel_for_nn"}));
+  AZ_RETURN_IF_ERROR(one_of("nearest_mode", s.nearest,
+                            {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}));
+  AZ_RETURN_IF_ERROR(
+      one_of("keep_aspect_ratio_policy", s.aspect, {"stretch", "not_larger", "not_smaller"}));
   return s;
 }
 
@@ -217,12 +229,14 @@ Status Resize(OpContext& ctx) {
     AZ_ASSIGN_OR_RETURN(sizes, ctx.IntsIn(3, "sizes"));
   }
   if ((by_scale ? scales.size() : sizes.size()) != axes.size()) {
-    return InvalidArgument("{} scales or sizes are given for {} axes", std::max(scales.size(), sizes.size()), axes.size());
+    return InvalidArgument("{} scales or sizes are given for {} axes",
+                           std::max(scales.size(), sizes.size()), axes.size());
   }
   std::vector<double> roi;
   if (s.transform == "tf_crop_and_resize") {
     if (ctx.has(1)) roi = Reals(ctx.in(1));
-    if (roi.size() != 2 * axes.size()) return InvalidArgument("roi has {} values, expected {}", roi.size(), 2 * axes.size());
+    if (roi.size() != 2 * axes.size())
+      return InvalidArgument("roi has {} values, expected {}", roi.size(), 2 * axes.size());
   }
   double common = 0;
   for (size_t k = 0; k < axes.size(); ++k) {
@@ -236,10 +250,13 @@ Status Resize(OpContext& ctx) {
       a.scale = scales[k];
       AZ_ASSIGN_OR_RETURN(a.out, ScaledSize(a.in, a.scale));
     } else {
-      if (sizes[k] < 0 || a.in == 0) return InvalidArgument("size {} of dim {} of x {}", sizes[k], axis, x.TypeText());
+      if (sizes[k] < 0 || a.in == 0)
+        return InvalidArgument("size {} of dim {} of x {}", sizes[k], axis, x.TypeText());
       a.out = sizes[k];
       a.scale = static_cast<double>(a.out) / static_cast<double>(a.in);
-      common = k == 0 ? a.scale : s.aspect == "not_larger" ? std::min(common, a.scale) : std::max(common, a.scale);
+      common = k == 0                     ? a.scale
+               : s.aspect == "not_larger" ? std::min(common, a.scale)
+                                          : std::max(common, a.scale);
     }
   }
   if (by_size && s.aspect != "stretch") {

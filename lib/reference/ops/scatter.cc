@@ -1,7 +1,9 @@
-// Scatter, ScatterElements, ScatterND, TensorScatter: copies of a tensor with some elements replaced or combined.
+// Scatter, ScatterElements, ScatterND, TensorScatter: copies of a tensor with some elements
+// replaced or combined.
 //
-// Updates apply in index order, so duplicates are defined: the last replaces, reductions combine in that order (sums
-// in double or wrapping int64, rounded once). Tests: tests/reference/robustness_test.cc, tests/conformance/.
+// Updates apply in index order, so duplicates are defined: the last replaces, reductions combine in
+// that order (sums in double or wrapping int64, rounded once).
+// Tests: tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 
@@ -15,21 +17,28 @@ enum class Join { kReplace, kAdd, kMul, kMax, kMin };
 StatusOr<Join> JoinOf(const OpContext& ctx) {
   const std::string name = ctx.String("reduction", "none");
   if (name == "none") return Join::kReplace;
-  if (!IsNumeric(ctx.in(0).dtype())) return InvalidArgument("reduction {} of {}", name, ctx.in(0).TypeText());
+  if (!IsNumeric(ctx.in(0).dtype()))
+    return InvalidArgument("reduction {} of {}", name, ctx.in(0).TypeText());
   if (name == "add") return Join::kAdd;
   if (name == "mul") return Join::kMul;
   if (name == "max") return Join::kMax;
   if (name == "min") return Join::kMin;
-  return InvalidArgument("attribute \"reduction\" is \"{}\", expected none, add, mul, max or min", name);
+  return InvalidArgument("attribute \"reduction\" is \"{}\", expected none, add, mul, max or min",
+                         name);
 }
 
 double Joined(Join join, double a, double b) {
   switch (join) {
-    case Join::kReplace: return b;
-    case Join::kAdd: return a + b;
-    case Join::kMul: return a * b;
-    case Join::kMax: return std::isnan(a) || a > b ? a : b;
-    case Join::kMin: return std::isnan(a) || a < b ? a : b;
+    case Join::kReplace:
+      return b;
+    case Join::kAdd:
+      return a + b;
+    case Join::kMul:
+      return a * b;
+    case Join::kMax:
+      return std::isnan(a) || a > b ? a : b;
+    case Join::kMin:
+      return std::isnan(a) || a < b ? a : b;
   }
   return b;
 }
@@ -37,17 +46,23 @@ double Joined(Join join, double a, double b) {
 int64_t Joined(Join join, int64_t a, int64_t b, bool unsigned64) {
   const bool less = unsigned64 ? static_cast<uint64_t>(a) < static_cast<uint64_t>(b) : a < b;
   switch (join) {
-    case Join::kReplace: return b;
-    case Join::kAdd: return WrapAdd(a, b);
-    case Join::kMul: return WrapMul(a, b);
-    case Join::kMax: return less ? b : a;
-    case Join::kMin: return less ? a : b;
+    case Join::kReplace:
+      return b;
+    case Join::kAdd:
+      return WrapAdd(a, b);
+    case Join::kMul:
+      return WrapMul(a, b);
+    case Join::kMax:
+      return less ? b : a;
+    case Join::kMin:
+      return less ? a : b;
   }
   return b;
 }
 
 // Element i of `updates` joins element to[i] of x.
-ir::Tensor Scattered(const ir::Tensor& x, const ir::Tensor& updates, const std::vector<int64_t>& to, Join join) {
+ir::Tensor Scattered(const ir::Tensor& x, const ir::Tensor& updates, const std::vector<int64_t>& to,
+                     Join join) {
   if (join == Join::kReplace) {
     CellWriter out(x.dtype(), x.element_count());
     const CellReader from(x), update(updates);
@@ -87,10 +102,11 @@ Status ScatterElements(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const int64_t axis, ctx.Axis(ctx.Int("axis", 0), x.rank()));
   const auto a = static_cast<size_t>(axis);
   bool fits = which.rank() == x.rank() && which.dims() == updates.dims();
-  for (size_t d = 0; fits && d < x.dims().size(); ++d) fits = d == a || which.dims()[d] <= x.dims()[d];
+  for (size_t d = 0; fits && d < x.dims().size(); ++d)
+    fits = d == a || which.dims()[d] <= x.dims()[d];
   if (!fits) {
-    return InvalidArgument("indices {} and updates {} do not fit x {}", which.TypeText(), updates.TypeText(),
-                           x.TypeText());
+    return InvalidArgument("indices {} and updates {} do not fit x {}", which.TypeText(),
+                           updates.TypeText(), x.TypeText());
   }
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> indices, ctx.IntsIn(1, "indices"));
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), x.dims()).status());
@@ -117,7 +133,8 @@ Status ScatterNd(OpContext& ctx) {
   ir::Shape expected(which.dims().begin(), which.dims().end() - 1);
   expected.insert(expected.end(), x.dims().begin() + width, x.dims().end());
   if (updates.dims() != expected) {
-    return InvalidArgument("updates are {}, expected {}", updates.TypeText(), ir::ShapeText(expected));
+    return InvalidArgument("updates are {}, expected {}", updates.TypeText(),
+                           ir::ShapeText(expected));
   }
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> indices, ctx.IntsIn(1, "indices"));
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), x.dims()).status());
@@ -128,7 +145,8 @@ Status ScatterNd(OpContext& ctx) {
   for (size_t row = 0; row * static_cast<size_t>(width) < indices.size(); ++row) {
     int64_t position = 0;
     for (size_t k = 0; k < static_cast<size_t>(width); ++k) {
-      AZ_ASSIGN_OR_RETURN(const int64_t index, Index(indices[row * static_cast<size_t>(width) + k], x.dims()[k]));
+      AZ_ASSIGN_OR_RETURN(const int64_t index,
+                          Index(indices[row * static_cast<size_t>(width) + k], x.dims()[k]));
       position += index * strides[k];
     }
     for (int64_t i = 0; i < run; ++i) to.push_back(position + i);
@@ -144,13 +162,15 @@ Status TensorScatter(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const int64_t axis, ctx.Axis(ctx.Int("axis", -2), cache.rank()));
   const std::string mode = ctx.String("mode", "linear");
   if (axis == 0 || (mode != "linear" && mode != "circular")) {
-    return InvalidArgument("axis {} with mode \"{}\", expected an axis above 0 and linear or circular", axis, mode);
+    return InvalidArgument(
+        "axis {} with mode \"{}\", expected an axis above 0 and linear or circular", axis, mode);
   }
   const auto a = static_cast<size_t>(axis);
   ir::Shape expected = cache.dims();
   if (update.rank() == cache.rank()) expected[a] = update.dims()[a];
   if (update.dims() != expected || expected[a] > cache.dims()[a]) {
-    return InvalidArgument("update {} does not fit the cache {}", update.TypeText(), cache.TypeText());
+    return InvalidArgument("update {} does not fit the cache {}", update.TypeText(),
+                           cache.TypeText());
   }
   const int64_t batch = cache.dims()[0], extent = cache.dims()[a], length = update.dims()[a];
   std::vector<int64_t> starts(static_cast<size_t>(batch), 0);

@@ -1,4 +1,5 @@
-// Sequences and optionals. Positions may count from the end. Tests: tests/reference/executor_test.cc.
+// Sequences and optionals. Positions may count from the end.
+// Tests: tests/reference/executor_test.cc.
 #include <algorithm>
 
 #include "lib/reference/ops/common.h"
@@ -15,7 +16,8 @@ StatusOr<const Sequence*> SequenceIn(const OpContext& ctx, size_t i) {
 StatusOr<int64_t> PositionIn(const OpContext& ctx, size_t i, int64_t size) {
   if (!ctx.value(i).is_tensor()) return InvalidArgument("position is no tensor");
   AZ_ASSIGN_OR_RETURN(const int64_t at, ctx.IntScalarIn(i, "position"));
-  if (at < -size || at >= size) return OutOfRange("position {} is outside [{}, {}]", at, -size, size - 1);
+  if (at < -size || at >= size)
+    return OutOfRange("position {} is outside [{}, {}]", at, -size, size - 1);
   return at < 0 ? at + size : at;
 }
 
@@ -67,7 +69,8 @@ Status SequenceInsert(OpContext& ctx) {
   if (ctx.has(2)) {
     if (!ctx.value(2).is_tensor()) return InvalidArgument("position is no tensor");
     AZ_ASSIGN_OR_RETURN(at, ctx.IntScalarIn(2, "position"));
-    if (at < -size || at > size) return OutOfRange("position {} is outside [{}, {}]", at, -size, size);
+    if (at < -size || at > size)
+      return OutOfRange("position {} is outside [{}, {}]", at, -size, size);
     if (at < 0) at += size;
   }
   out.insert(out.begin() + at, ctx.value(1));
@@ -75,7 +78,8 @@ Status SequenceInsert(OpContext& ctx) {
   return OkStatus();
 }
 
-// Parts of one size (a scalar; the last may be smaller), of listed sizes, or single slices when `split` is absent.
+// Parts of one size (a scalar; the last may be smaller), of listed sizes, or single slices when
+// `split` is absent.
 Status SplitToSequence(OpContext& ctx) {
   if (!ctx.value(0).is_tensor() || (ctx.has(1) && !ctx.value(1).is_tensor())) {
     return InvalidArgument("inputs are no tensors");
@@ -94,14 +98,17 @@ Status SplitToSequence(OpContext& ctx) {
       AZ_ASSIGN_OR_RETURN(size, ctx.IntScalarIn(1, "split"));
     }
     if (size < 1) return InvalidArgument("split is {}, expected at least 1", size);
-    for (int64_t left = extent; left > 0; left -= sizes.back()) sizes.push_back(std::min(size, left));
+    for (int64_t left = extent; left > 0; left -= sizes.back())
+      sizes.push_back(std::min(size, left));
   }
   int64_t total = 0;
   for (const int64_t size : sizes) {
-    if (size < 0 || size > extent - total) return InvalidArgument("split sizes pass dim {} of x {}", axis, x.TypeText());
+    if (size < 0 || size > extent - total)
+      return InvalidArgument("split sizes pass dim {} of x {}", axis, x.TypeText());
     total += size;
   }
-  if (total != extent) return InvalidArgument("split sizes sum to {}, dim {} of x {}", total, axis, x.TypeText());
+  if (total != extent)
+    return InvalidArgument("split sizes sum to {}, dim {} of x {}", total, axis, x.TypeText());
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), x.dims()).status());
   const int64_t outer = Product(x.dims(), 0, a), inner = Product(x.dims(), a + 1, x.dims().size());
   const CellReader from(x);
@@ -111,7 +118,8 @@ Status SplitToSequence(OpContext& ctx) {
     ir::Shape dims = x.dims();
     dims[a] = size;
     CellWriter part(x.dtype(), Product(dims));
-    for (int64_t o = 0; o < outer; ++o) part.CopyRun(o * size * inner, from, (o * extent + offset) * inner, size * inner);
+    for (int64_t o = 0; o < outer; ++o)
+      part.CopyRun(o * size * inner, from, (o * extent + offset) * inner, size * inner);
     offset += size;
     if (!keep) dims.erase(dims.begin() + axis);
     out.push_back(RuntimeValue::Of(std::move(part).Finish(dims)));
@@ -128,7 +136,8 @@ Status ConcatFromSequence(OpContext& ctx) {
     if (!value.is_tensor()) return InvalidArgument("the sequence holds other than tensors");
   }
   const ir::Tensor& first = sequence->front().tensor;
-  AZ_ASSIGN_OR_RETURN(const int64_t axis, ctx.Axis(ctx.Int("axis", 0), first.rank() + (stack ? 1 : 0)));
+  AZ_ASSIGN_OR_RETURN(const int64_t axis,
+                      ctx.Axis(ctx.Int("axis", 0), first.rank() + (stack ? 1 : 0)));
   const auto a = static_cast<size_t>(axis);
   ir::Shape dims = first.dims();
   if (stack) dims.insert(dims.begin() + axis, 0);
@@ -136,7 +145,8 @@ Status ConcatFromSequence(OpContext& ctx) {
   std::vector<ir::Shape> shapes;
   for (const RuntimeValue& value : *sequence) {
     ir::Shape own = value.tensor.dims();
-    if (stack) own.insert(own.begin() + std::min<int64_t>(axis, static_cast<int64_t>(own.size())), 1);
+    if (stack)
+      own.insert(own.begin() + std::min<int64_t>(axis, static_cast<int64_t>(own.size())), 1);
     ir::Shape other = own;
     if (other.size() == dims.size()) other[a] = dims[a];
     const auto sum = other == dims ? CheckedAdd(dims[a], own[a]) : std::nullopt;
@@ -154,7 +164,8 @@ Status ConcatFromSequence(OpContext& ctx) {
   for (size_t i = 0; count > 0 && i < shapes.size(); ++i) {
     const CellReader from((*sequence)[i].tensor);
     const int64_t run = Product(shapes[i], a, shapes[i].size());
-    for (int64_t o = 0; o < Product(dims, 0, a); ++o) out.CopyRun(o * row + offset, from, o * run, run);
+    for (int64_t o = 0; o < Product(dims, 0, a); ++o)
+      out.CopyRun(o * row + offset, from, o * run, run);
     offset += run;
   }
   ctx.Set(0, std::move(out).Finish(dims));
@@ -174,7 +185,8 @@ Status OptionalHasElement(OpContext& ctx) {
 }
 
 Status OptionalGetElement(OpContext& ctx) {
-  if (ctx.value(0).kind == RuntimeValue::Kind::kOptionalNone) return InvalidArgument("the optional has no element");
+  if (ctx.value(0).kind == RuntimeValue::Kind::kOptionalNone)
+    return InvalidArgument("the optional has no element");
   ctx.Set(0, ctx.value(0));
   return OkStatus();
 }

@@ -1,7 +1,8 @@
-// Ops about shapes and constants: Shape, Size, Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout, Constant,
-// ConstantOfShape, EyeLike, Range, Expand.
+// Ops about shapes and constants: Shape, Size, Reshape, Flatten, Squeeze, Unsqueeze, Identity,
+// Dropout, Constant, ConstantOfShape, EyeLike, Range, Expand.
 //
-// None of them changes an element; most share the input's bytes. Tests: tests/reference/robustness_test.cc.
+// None of them changes an element; most share the input's bytes.
+// Tests: tests/reference/robustness_test.cc.
 #include <algorithm>
 #include <cmath>
 
@@ -15,10 +16,13 @@ namespace {
 Status Shape(OpContext& ctx) {
   const ir::Shape& dims = ctx.in(0).dims();
   const auto rank = static_cast<int64_t>(dims.size());
-  const auto clamp = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank); };
+  const auto clamp = [&](int64_t at) {
+    return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank);
+  };
   const int64_t start = clamp(ctx.Int("start", 0));
   const int64_t end = std::max(start, clamp(ctx.Int("end", rank)));
-  ctx.Set(0, ir::Tensor::Of<int64_t>({end - start}, ir::Shape(dims.begin() + start, dims.begin() + end)));
+  ctx.Set(0, ir::Tensor::Of<int64_t>({end - start},
+                                     ir::Shape(dims.begin() + start, dims.begin() + end)));
   return OkStatus();
 }
 
@@ -43,7 +47,8 @@ Status Reshape(OpContext& ctx) {
   for (size_t d = 0; d < dims.size(); ++d) {
     if (dims[d] == 0 && !allow_zero) {
       if (d >= x.dims().size()) {
-        return InvalidArgument("shape {} copies dim {} of x {}", ir::ShapeText(wanted), d, x.TypeText());
+        return InvalidArgument("shape {} copies dim {} of x {}", ir::ShapeText(wanted), d,
+                               x.TypeText());
       }
       dims[d] = x.dims()[d];
     }
@@ -61,12 +66,13 @@ Status Reshape(OpContext& ctx) {
   const int64_t count = x.element_count();
   if (inferred >= 0) {
     if (known == 0 || count % known != 0) {
-      return InvalidArgument("x {} has {} elements, shape {} leaves no whole dim for -1", x.TypeText(), count,
-                             ir::ShapeText(wanted));
+      return InvalidArgument("x {} has {} elements, shape {} leaves no whole dim for -1",
+                             x.TypeText(), count, ir::ShapeText(wanted));
     }
     dims[static_cast<size_t>(inferred)] = count / known;
   } else if (known != count) {
-    return InvalidArgument("x {} has {} elements, shape {} has {}", x.TypeText(), count, ir::ShapeText(wanted), known);
+    return InvalidArgument("x {} has {} elements, shape {} has {}", x.TypeText(), count,
+                           ir::ShapeText(wanted), known);
   }
   ctx.Set(0, x.Reshaped(dims));
   return OkStatus();
@@ -96,7 +102,8 @@ Status Squeeze(OpContext& ctx) {
   ir::Shape dims;
   for (size_t d = 0; d < x.dims().size(); ++d) {
     const bool listed = std::binary_search(axes.begin(), axes.end(), static_cast<int64_t>(d));
-    if (listed && x.dims()[d] != 1) return InvalidArgument("dim {} of x {} is not 1", d, x.TypeText());
+    if (listed && x.dims()[d] != 1)
+      return InvalidArgument("dim {} of x {} is not 1", d, x.TypeText());
     if (!(listed || (all && x.dims()[d] == 1))) dims.push_back(x.dims()[d]);
   }
   ctx.Set(0, x.Reshaped(dims));
@@ -122,8 +129,8 @@ Status Identity(OpContext& ctx) {
   return OkStatus();
 }
 
-// Inference passes x through. In training mode (opset 12 on, by input) elements are dropped by the counter-based
-// generator with the node's seed; ONNX fixes no generator.
+// Inference passes x through. In training mode (opset 12 on, by input) elements are dropped by the
+// counter-based generator with the node's seed; ONNX fixes no generator.
 Status Dropout(OpContext& ctx) {
   const ir::Tensor& x = ctx.in(0);
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(x.dtype(), x.dims()));
@@ -145,7 +152,8 @@ Status Dropout(OpContext& ctx) {
     ctx.Set(0, x);
   } else {
     AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
-    if (!(ratio > 0 && ratio < 1)) return InvalidArgument("ratio is {}, expected 0 or more and below 1", ratio);
+    if (!(ratio > 0 && ratio < 1))
+      return InvalidArgument("ratio is {}, expected 0 or more and below 1", ratio);
     Philox random(static_cast<uint64_t>(ctx.Int("seed", 0)));
     std::vector<double> y = Reals(x);
     for (size_t i = 0; i < y.size(); ++i) {
@@ -179,7 +187,8 @@ Status Constant(OpContext& ctx) {
     ctx.Set(0, ir::Tensor::Strings({count}, std::move(values)));
   } else if (const ir::Attribute* sparse = ctx.Find("sparse_value")) {
     const auto* entries = std::get_if<ir::SparseTensor>(&sparse->value);
-    if (entries == nullptr) return InvalidArgument("attribute \"sparse_value\" is not a sparse tensor");
+    if (entries == nullptr)
+      return InvalidArgument("attribute \"sparse_value\" is not a sparse tensor");
     AZ_ASSIGN_OR_RETURN(ir::Tensor dense, Densify(*entries, ctx.max_tensor_bytes()));
     ctx.Set(0, std::move(dense));
   } else {
@@ -193,7 +202,8 @@ Status ConstantOfShape(OpContext& ctx) {
   const ir::Tensor* value = ctx.TensorAttribute("value");
   const ir::Tensor zero = ir::Tensor::Scalar<float>(0.0f);
   const ir::Tensor& fill = value == nullptr ? zero : *value;
-  if (fill.element_count() != 1) return InvalidArgument("value is {}, expected one element", fill.TypeText());
+  if (fill.element_count() != 1)
+    return InvalidArgument("value is {}, expected one element", fill.TypeText());
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(fill.dtype(), dims));
   ctx.Set(0, Select(fill, dims, std::vector<int64_t>(static_cast<size_t>(count), 0)));
   return OkStatus();
@@ -243,7 +253,8 @@ Status Range(OpContext& ctx) {
   } else {
     const int64_t first = Ints(ctx.in(0))[0], step = Ints(ctx.in(2))[0];
     std::vector<int64_t> out(static_cast<size_t>(count));
-    for (size_t i = 0; i < out.size(); ++i) out[i] = WrapAdd(first, WrapMul(static_cast<int64_t>(i), step));
+    for (size_t i = 0; i < out.size(); ++i)
+      out[i] = WrapAdd(first, WrapMul(static_cast<int64_t>(i), step));
     ctx.Set(0, FromInts(dtype, {count}, out));
   }
   return OkStatus();

@@ -1,7 +1,8 @@
 // DFT, STFT, HannWindow, HammingWindow, BlackmanWindow, MelWeightMatrix.
 //
-// Transforms by their definition, O(n^2), in double, with the angle reduced modulo n before the cosine is taken.
-// Complex numbers are a last dim of 2. Tests: tests/reference/robustness_test.cc, tests/conformance/.
+// Transforms by their definition, O(n^2), in double, with the angle reduced modulo n before the
+// cosine is taken. Complex numbers are a last dim of 2.
+// Tests: tests/reference/robustness_test.cc, tests/conformance/.
 #include <algorithm>
 #include <cmath>
 #include <complex>
@@ -15,10 +16,12 @@ namespace {
 using Complex = std::complex<double>;
 
 // X[k] = sum of x[n] exp(sign 2 pi i k n / length), for k below `bins`; x beyond its end is zero.
-std::vector<Complex> Transform(const std::vector<Complex>& x, int64_t length, int64_t bins, int sign) {
+std::vector<Complex> Transform(const std::vector<Complex>& x, int64_t length, int64_t bins,
+                               int sign) {
   std::vector<Complex> roots(static_cast<size_t>(length));
   for (int64_t i = 0; i < length; ++i) {
-    const double angle = sign * 2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(length);
+    const double angle =
+        sign * 2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(length);
     roots[static_cast<size_t>(i)] = {std::cos(angle), std::sin(angle)};
   }
   std::vector<Complex> out(static_cast<size_t>(bins));
@@ -42,7 +45,8 @@ Status CheckLength(int64_t length) {
   return InvalidArgument("transform length is {}, expected 1 to {}", length, kMaxTransform);
 }
 
-// One sided: forward, of real input, keeps bins 0 to n/2; inverse (opset 20) takes those bins and yields reals.
+// One sided: forward, of real input, keeps bins 0 to n/2; inverse (opset 20) takes those bins and
+// yields reals.
 Status Dft(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   const ir::Tensor& x = ctx.in(0);
@@ -55,7 +59,8 @@ Status Dft(OpContext& ctx) {
     AZ_ASSIGN_OR_RETURN(given, ctx.IntScalarIn(2, "axis"));
   }
   AZ_ASSIGN_OR_RETURN(const int64_t axis, ctx.Axis(given, x.rank()));
-  if (axis == x.rank() - 1) return InvalidArgument("axis {} is the dim of real and imaginary parts", axis);
+  if (axis == x.rank() - 1)
+    return InvalidArgument("axis {} is the dim of real and imaginary parts", axis);
   const auto a = static_cast<size_t>(axis);
   const bool inverse = ctx.Int("inverse", 0) != 0, onesided = ctx.Int("onesided", 0) != 0;
   const bool to_real = inverse && onesided;
@@ -72,7 +77,8 @@ Status Dft(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(x.dtype(), dims));
   const std::vector<double> values = Reals(x);
   std::vector<double> out(static_cast<size_t>(count));
-  const int64_t outer = Product(x.dims(), 0, a), inner = Product(x.dims(), a + 1, x.dims().size() - 1);
+  const int64_t outer = Product(x.dims(), 0, a),
+                inner = Product(x.dims(), a + 1, x.dims().size() - 1);
   for (int64_t o = 0; count > 0 && o < outer; ++o) {
     for (int64_t i = 0; i < inner; ++i) {
       std::vector<Complex> row(static_cast<size_t>(extent));
@@ -92,7 +98,8 @@ Status Dft(OpContext& ctx) {
       }
       const std::vector<Complex> result = Transform(row, length, bins, inverse ? 1 : -1);
       for (int64_t k = 0; k < bins; ++k) {
-        const Complex value = result[static_cast<size_t>(k)] / (inverse ? static_cast<double>(length) : 1.0);
+        const Complex value =
+            result[static_cast<size_t>(k)] / (inverse ? static_cast<double>(length) : 1.0);
         double* to = out.data() + ((o * bins + k) * inner + i) * dims.back();
         to[0] = value.real();
         if (!to_real) to[1] = value.imag();
@@ -119,11 +126,14 @@ Status Stft(OpContext& ctx) {
   }
   AZ_RETURN_IF_ERROR(CheckLength(length));
   if (step < 1 || length > x.dims()[1]) {
-    return InvalidArgument("frame_step {}, frame_length {} over {} samples", step, length, x.dims()[1]);
+    return InvalidArgument("frame_step {}, frame_length {} over {} samples", step, length,
+                           x.dims()[1]);
   }
-  const std::vector<double> window = ctx.has(2) ? Reals(ctx.in(2)) : std::vector<double>(static_cast<size_t>(length), 1.0);
+  const std::vector<double> window =
+      ctx.has(2) ? Reals(ctx.in(2)) : std::vector<double>(static_cast<size_t>(length), 1.0);
   const bool onesided = ctx.Int("onesided", 1) != 0;
-  const int64_t frames = (x.dims()[1] - length) / step + 1, bins = onesided ? length / 2 + 1 : length;
+  const int64_t frames = (x.dims()[1] - length) / step + 1,
+                bins = onesided ? length / 2 + 1 : length;
   const ir::Shape dims{x.dims()[0], frames, bins, 2};
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(x.dtype(), dims));
   const std::vector<double> values = Reals(x);
@@ -135,7 +145,8 @@ Status Stft(OpContext& ctx) {
       std::vector<Complex> row(static_cast<size_t>(length));
       for (int64_t n = 0; n < length; ++n) {
         const double* at = values.data() + (b * x.dims()[1] + f * step + n) * parts;
-        row[static_cast<size_t>(n)] = Complex(at[0], parts == 2 ? at[1] : 0) * window[static_cast<size_t>(n)];
+        row[static_cast<size_t>(n)] =
+            Complex(at[0], parts == 2 ? at[1] : 0) * window[static_cast<size_t>(n)];
       }
       for (const Complex& value : Transform(row, length, bins, -1)) {
         out.push_back(value.real());
@@ -150,7 +161,8 @@ Status Stft(OpContext& ctx) {
 StatusOr<ir::DType> OutputType(const OpContext& ctx) {
   const int64_t number = ctx.Int("output_datatype", 1);
   if (number < 1 || number > ir::kMaxDType || !IsNumeric(static_cast<ir::DType>(number))) {
-    return InvalidArgument("attribute \"output_datatype\" is {}, expected a numeric element type", number);
+    return InvalidArgument("attribute \"output_datatype\" is {}, expected a numeric element type",
+                           number);
   }
   return static_cast<ir::DType>(number);
 }
@@ -183,8 +195,10 @@ Status MelWeightMatrix(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const double lower, ctx.RealScalarIn(3, "lower_edge_hertz"));
   AZ_ASSIGN_OR_RETURN(const double upper, ctx.RealScalarIn(4, "upper_edge_hertz"));
   AZ_ASSIGN_OR_RETURN(const ir::DType dtype, OutputType(ctx));
-  if (bands < 1 || length < 1 || rate < 1 || length > (int64_t{1} << 40) || !(lower >= 0) || !(upper >= lower)) {
-    return InvalidArgument("{} bands, length {}, rate {}, {} to {} hertz", bands, length, rate, lower, upper);
+  if (bands < 1 || length < 1 || rate < 1 || length > (int64_t{1} << 40) || !(lower >= 0) ||
+      !(upper >= lower)) {
+    return InvalidArgument("{} bands, length {}, rate {}, {} to {} hertz", bands, length, rate,
+                           lower, upper);
   }
   const int64_t bins = length / 2 + 1;
   AZ_RETURN_IF_ERROR(ctx.Plan(ir::DType::kDouble, {bands}).status());
@@ -194,14 +208,17 @@ Status MelWeightMatrix(OpContext& ctx) {
   std::vector<int64_t> edges;
   for (int64_t i = 0; i < bands + 2; ++i) {
     const double hertz = 700 * (std::pow(10.0, (low + step * static_cast<double>(i)) / 2595) - 1);
-    const double bin = std::floor(static_cast<double>(length + 1) * hertz / static_cast<double>(rate));
+    const double bin =
+        std::floor(static_cast<double>(length + 1) * hertz / static_cast<double>(rate));
     edges.push_back(static_cast<int64_t>(std::clamp(bin, 0.0, static_cast<double>(bins - 1))));
   }
   std::vector<double> out(static_cast<size_t>(count));
   for (int64_t band = 0; band < bands; ++band) {
     const auto e = static_cast<size_t>(band);
     const int64_t left = edges[e], center = edges[e + 1], right = edges[e + 2];
-    const auto at = [&](int64_t bin) -> double& { return out[static_cast<size_t>(bin * bands + band)]; };
+    const auto at = [&](int64_t bin) -> double& {
+      return out[static_cast<size_t>(bin * bands + band)];
+    };
     if (left == center) at(center) = 1;
     for (int64_t bin = left; left < center && bin <= center; ++bin) {
       at(bin) = static_cast<double>(bin - left) / static_cast<double>(center - left);

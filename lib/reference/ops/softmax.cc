@@ -1,7 +1,8 @@
 // Softmax, LogSoftmax, Hardmax.
 //
-// Before opset 13 the input is coerced to two dims at `axis` (default 1) and rows run over all that follow; from 13
-// on the axis (default -1) alone is a row. exp(x - max) in double, one rounding. Tests: tests/reference/numbers_test.cc.
+// Before opset 13 the input is coerced to two dims at `axis` (default 1) and rows run over all that
+// follow; from 13 on the axis (default -1) alone is a row. exp(x - max) in double, one rounding.
+// Tests: tests/reference/numbers_test.cc.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -32,9 +33,12 @@ Status OverRows(OpContext& ctx, Visit visit) {
     const size_t rank = x.dims().size();
     const int64_t outer = Product(x.dims(), 0, std::min(a, rank));
     const int64_t inner = flat || rank == 0 ? 1 : Product(x.dims(), a + 1, rank);
-    const int64_t length = flat ? Product(x.dims(), std::min(a, rank), rank) : rank == 0 ? 1 : x.dims()[a];
+    const int64_t length = flat        ? Product(x.dims(), std::min(a, rank), rank)
+                           : rank == 0 ? 1
+                                       : x.dims()[a];
     for (int64_t o = 0; o < outer; ++o) {
-      for (int64_t i = 0; i < inner; ++i) visit(values.data() + o * length * inner + i, inner, length);
+      for (int64_t i = 0; i < inner; ++i)
+        visit(values.data() + o * length * inner + i, inner, length);
     }
   }
   ctx.Set(0, FromReals(x.dtype(), x.dims(), values));

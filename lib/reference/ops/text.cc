@@ -1,7 +1,8 @@
 // StringConcat, StringSplit, StringNormalizer, RegexFullMatch, TfIdfVectorizer.
 //
-// Strings are bytes of UTF-8. Case changes touch ASCII letters only, whatever the locale, so a result does not depend
-// on the machine. Tests: tests/reference/numbers_test.cc, tests/conformance/.
+// Strings are bytes of UTF-8. Case changes touch ASCII letters only, whatever the locale, so a
+// result does not depend on the machine.
+// Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <algorithm>
 #include <map>
 
@@ -25,7 +26,8 @@ Status StringConcat(OpContext& ctx) {
   std::vector<std::string> out;
   int64_t bytes = 0;
   for (int64_t i = 0; i < count; ++i) {
-    out.push_back(ctx.in(0).strings()[static_cast<size_t>(a(i))] + ctx.in(1).strings()[static_cast<size_t>(b(i))]);
+    out.push_back(ctx.in(0).strings()[static_cast<size_t>(a(i))] +
+                  ctx.in(1).strings()[static_cast<size_t>(b(i))]);
     bytes += static_cast<int64_t>(out.back().size());
     AZ_RETURN_IF_ERROR(ctx.Plan(ir::DType::kUint8, {bytes / 8}).status());
   }
@@ -33,12 +35,14 @@ Status StringConcat(OpContext& ctx) {
   return OkStatus();
 }
 
-std::vector<std::string> SplitAt(const std::string& text, const std::string& delimiter, int64_t most) {
+std::vector<std::string> SplitAt(const std::string& text, const std::string& delimiter,
+                                 int64_t most) {
   std::vector<std::string> parts;
   size_t at = 0;
   const auto full = [&] { return most >= 0 && static_cast<int64_t>(parts.size()) >= most; };
   if (!delimiter.empty()) {
-    for (size_t found; !full() && (found = text.find(delimiter, at)) != std::string::npos; at = found + delimiter.size()) {
+    for (size_t found; !full() && (found = text.find(delimiter, at)) != std::string::npos;
+         at = found + delimiter.size()) {
       parts.push_back(text.substr(at, found - at));
     }
     parts.push_back(text.substr(at));
@@ -100,7 +104,8 @@ Status StringNormalizer(OpContext& ctx) {
   }
   const std::string action = ctx.String("case_change_action", "NONE");
   if (action != "NONE" && action != "UPPER" && action != "LOWER") {
-    return InvalidArgument("attribute \"case_change_action\" is \"{}\", expected NONE, UPPER or LOWER", action);
+    return InvalidArgument(
+        "attribute \"case_change_action\" is \"{}\", expected NONE, UPPER or LOWER", action);
   }
   const bool sensitive = ctx.Int("is_case_sensitive", 0) != 0;
   const auto key = [&](const std::string& text) { return sensitive ? text : Cased(text, false); };
@@ -136,10 +141,11 @@ Status CountGrams(OpContext& ctx, const std::vector<T>& words, const std::vector
   const int64_t shortest = ctx.Int("min_gram_length", 1), longest = ctx.Int("max_gram_length", 1);
   const int64_t skips = ctx.Int("max_skip_count", 0);
   const std::string mode = ctx.String("mode", "TF");
-  if (mode != "TF" && mode != "IDF" && mode != "TFIDF") return InvalidArgument("attribute \"mode\" is \"{}\"", mode);
+  if (mode != "TF" && mode != "IDF" && mode != "TFIDF")
+    return InvalidArgument("attribute \"mode\" is \"{}\"", mode);
   if (x.rank() > 2 || shortest < 1 || longest < shortest || skips < 0 || indexes.empty()) {
-    return InvalidArgument("x {}, grams of {} to {}, {} skips, {} indexes", x.TypeText(), shortest, longest, skips,
-                           indexes.size());
+    return InvalidArgument("x {}, grams of {} to {}, {} skips, {} indexes", x.TypeText(), shortest,
+                           longest, skips, indexes.size());
   }
   std::map<std::vector<T>, size_t> grams;
   size_t id = 0;
@@ -158,17 +164,21 @@ Status CountGrams(OpContext& ctx, const std::vector<T>& words, const std::vector
   }
   if (id > indexes.size()) return InvalidArgument("{} grams for {} indexes", id, indexes.size());
   const int64_t width = *std::max_element(indexes.begin(), indexes.end()) + 1;
-  if (*std::min_element(indexes.begin(), indexes.end()) < 0) return InvalidArgument("an ngram index is negative");
+  if (*std::min_element(indexes.begin(), indexes.end()) < 0)
+    return InvalidArgument("an ngram index is negative");
   ir::Shape dims = x.rank() == 2 ? ir::Shape{x.dims()[0], width} : ir::Shape{width};
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(ir::DType::kFloat, dims));
   std::vector<double> out(static_cast<size_t>(count));
-  const int64_t rows = x.rank() == 2 ? x.dims()[0] : 1, row_size = rows == 0 ? 0 : x.element_count() / rows;
+  const int64_t rows = x.rank() == 2 ? x.dims()[0] : 1,
+                row_size = rows == 0 ? 0 : x.element_count() / rows;
   for (int64_t row = 0; row < rows; ++row) {
     const auto first = words.begin() + row * row_size;
-    for (int64_t distance = 1; distance <= std::min(skips + 1, std::max<int64_t>(row_size, 1)); ++distance) {
+    for (int64_t distance = 1; distance <= std::min(skips + 1, std::max<int64_t>(row_size, 1));
+         ++distance) {
       for (int64_t start = 0; start < row_size; ++start) {
         std::vector<T> gram;
-        for (int64_t at = start; at < row_size && static_cast<int64_t>(gram.size()) < longest; at += distance) {
+        for (int64_t at = start; at < row_size && static_cast<int64_t>(gram.size()) < longest;
+             at += distance) {
           gram.push_back(*(first + at));
           // Single words have no distance: they count once.
           if (gram.size() == 1 && distance > 1) continue;
@@ -190,7 +200,8 @@ Status CountGrams(OpContext& ctx, const std::vector<T>& words, const std::vector
 }
 
 Status TfIdfVectorizer(OpContext& ctx) {
-  if (ctx.in(0).dtype() == ir::DType::kString) return CountGrams(ctx, ctx.in(0).strings(), ctx.Strings("pool_strings"));
+  if (ctx.in(0).dtype() == ir::DType::kString)
+    return CountGrams(ctx, ctx.in(0).strings(), ctx.Strings("pool_strings"));
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> words, ctx.IntsIn(0, "x"));
   return CountGrams(ctx, words, ctx.Ints("pool_int64s"));
 }

@@ -1,7 +1,7 @@
 // Elementwise functions of one input: arithmetic, transcendental, classification.
 //
-// Reals are computed in double by the C library and rounded once; integers wrap. Round is half to even.
-// Tests: tests/reference/numbers_test.cc, tests/conformance/.
+// Reals are computed in double by the C library and rounded once; integers wrap. Round is half to
+// even. Tests: tests/reference/numbers_test.cc, tests/conformance/.
 #include <cmath>
 
 #include "lib/reference/ops/common.h"
@@ -19,14 +19,15 @@ double SquareRoot(double x) { return std::sqrt(x); }
 double SignOf(double x) { return std::isnan(x) ? x : x > 0 ? 1.0 : x < 0 ? -1.0 : 0.0; }
 
 Status Abs(OpContext& ctx) {
-  if (IsUnsigned(ctx.in(0).dtype())) return MapNumbers(ctx, [](double x) { return x; }, [](int64_t x) { return x; });
+  if (IsUnsigned(ctx.in(0).dtype()))
+    return MapNumbers(ctx, [](double x) { return x; }, [](int64_t x) { return x; });
   return MapNumbers(
-      ctx, [](double x) { return std::fabs(x); }, [](int64_t x) { return x < 0 ? WrapSub(0, x) : x; });
+      ctx, [](double x) { return std::fabs(x); },
+      [](int64_t x) { return x < 0 ? WrapSub(0, x) : x; });
 }
 
 Status Neg(OpContext& ctx) {
-  return MapNumbers(
-      ctx, [](double x) { return -x; }, [](int64_t x) { return WrapSub(0, x); });
+  return MapNumbers(ctx, [](double x) { return -x; }, [](int64_t x) { return WrapSub(0, x); });
 }
 
 Status Sign(OpContext& ctx) {
@@ -69,8 +70,7 @@ Status Not(OpContext& ctx) {
 
 Status BitwiseNot(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedInteger(ctx, 0));
-  return MapNumbers(
-      ctx, [](double x) { return x; }, [](int64_t x) { return ~x; });
+  return MapNumbers(ctx, [](double x) { return x; }, [](int64_t x) { return ~x; });
 }
 
 const KernelRow kRows[] = {

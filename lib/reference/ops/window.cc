@@ -9,20 +9,24 @@ namespace {
 // Sizes, strides and pads beyond this are refused, so that no sum or product below can overflow.
 constexpr int64_t kMaxExtent = int64_t{1} << 31;
 
-Status CheckList(std::string_view name, const std::vector<int64_t>& values, size_t rank, int64_t least) {
+Status CheckList(std::string_view name, const std::vector<int64_t>& values, size_t rank,
+                 int64_t least) {
   if (values.size() != rank) {
-    return InvalidArgument("attribute \"{}\" has {} values, expected {}", name, values.size(), rank);
+    return InvalidArgument("attribute \"{}\" has {} values, expected {}", name, values.size(),
+                           rank);
   }
   for (const int64_t value : values) {
     if (value < least || value > kMaxExtent) {
-      return InvalidArgument("attribute \"{}\" has value {}, expected {} to {}", name, value, least, kMaxExtent);
+      return InvalidArgument("attribute \"{}\" has value {}, expected {} to {}", name, value, least,
+                             kMaxExtent);
     }
   }
   return OkStatus();
 }
 
 // What both directions read alike. Leaves pads empty when auto_pad decides them.
-StatusOr<Window> ReadWindow(const OpContext& ctx, const ir::Shape& input, std::vector<int64_t> kernel) {
+StatusOr<Window> ReadWindow(const OpContext& ctx, const ir::Shape& input,
+                            std::vector<int64_t> kernel) {
   Window w;
   const size_t rank = input.size();
   w.input = input;
@@ -30,8 +34,8 @@ StatusOr<Window> ReadWindow(const OpContext& ctx, const ir::Shape& input, std::v
   if (kernel.empty()) {
     kernel = given;
   } else if (!given.empty() && given != kernel) {
-    return InvalidArgument("attribute \"kernel_shape\" is {}, the weight's is {}", ir::ShapeText(given),
-                           ir::ShapeText(kernel));
+    return InvalidArgument("attribute \"kernel_shape\" is {}, the weight's is {}",
+                           ir::ShapeText(given), ir::ShapeText(kernel));
   }
   w.kernel = std::move(kernel);
   w.strides = ctx.Ints("strides", std::vector<int64_t>(rank, 1));
@@ -44,8 +48,8 @@ StatusOr<Window> ReadWindow(const OpContext& ctx, const ir::Shape& input, std::v
   AZ_RETURN_IF_ERROR(CheckList("dilations", w.dilations, rank, 1));
   for (size_t d = 0; d < rank; ++d) {
     if (input[d] > kMaxExtent || w.kernel[d] > kMaxExtent / w.dilations[d]) {
-      return InvalidArgument("window of size {} with dilation {} over {} is too large", w.kernel[d], w.dilations[d],
-                             input[d]);
+      return InvalidArgument("window of size {} with dilation {} over {} is too large", w.kernel[d],
+                             w.dilations[d], input[d]);
     }
   }
   return w;
@@ -65,9 +69,10 @@ Status ReadPads(const OpContext& ctx, Window& w) {
 
 StatusOr<std::string> AutoPad(const OpContext& ctx) {
   const std::string mode = ctx.String("auto_pad", "NOTSET");
-  if (mode != "NOTSET" && mode != "SAME_UPPER" && mode != "SAME_LOWER" && mode != "VALID" && !mode.empty()) {
-    return InvalidArgument("attribute \"auto_pad\" is \"{}\", expected NOTSET, SAME_UPPER, SAME_LOWER or VALID",
-                           mode);
+  if (mode != "NOTSET" && mode != "SAME_UPPER" && mode != "SAME_LOWER" && mode != "VALID" &&
+      !mode.empty()) {
+    return InvalidArgument(
+        "attribute \"auto_pad\" is \"{}\", expected NOTSET, SAME_UPPER, SAME_LOWER or VALID", mode);
   }
   return mode.empty() ? std::string("NOTSET") : mode;
 }
@@ -85,10 +90,12 @@ std::pair<int64_t, int64_t> Window::Inside(size_t d, int64_t k) const {
   const int64_t first = offset >= 0 ? 0 : (-offset + s - 1) / s;
   const int64_t last = input[d] - 1 - offset;
   const int64_t end = last < 0 ? 0 : last / s + 1;
-  return {std::min(first, output[d]), std::max(std::min(first, output[d]), std::min(end, output[d]))};
+  return {std::min(first, output[d]),
+          std::max(std::min(first, output[d]), std::min(end, output[d]))};
 }
 
-StatusOr<Window> WindowOf(const OpContext& ctx, const ir::Shape& input, std::vector<int64_t> kernel) {
+StatusOr<Window> WindowOf(const OpContext& ctx, const ir::Shape& input,
+                          std::vector<int64_t> kernel) {
   AZ_ASSIGN_OR_RETURN(Window w, ReadWindow(ctx, input, std::move(kernel)));
   AZ_RETURN_IF_ERROR(ReadPads(ctx, w));
   AZ_ASSIGN_OR_RETURN(const std::string auto_pad, AutoPad(ctx));
@@ -97,26 +104,30 @@ StatusOr<Window> WindowOf(const OpContext& ctx, const ir::Shape& input, std::vec
   for (size_t d = 0; d < w.rank(); ++d) {
     if (auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER") {
       w.output[d] = (input[d] + w.strides[d] - 1) / w.strides[d];
-      const int64_t total = std::max<int64_t>(0, (w.output[d] - 1) * w.strides[d] + Reach(w, d) - input[d]);
+      const int64_t total =
+          std::max<int64_t>(0, (w.output[d] - 1) * w.strides[d] + Reach(w, d) - input[d]);
       Split(w, d, total, auto_pad == "SAME_UPPER");
       continue;
     }
     if (auto_pad == "VALID") w.pads_begin[d] = w.pads_end[d] = 0;
     const int64_t span = input[d] + w.pads_begin[d] + w.pads_end[d] - Reach(w, d);
     if (span < 0) {
-      return InvalidArgument("window of {} (kernel {}, dilation {}) is larger than the padded input {} + {} + {}",
-                             Reach(w, d), w.kernel[d], w.dilations[d], input[d], w.pads_begin[d], w.pads_end[d]);
+      return InvalidArgument(
+          "window of {} (kernel {}, dilation {}) is larger than the padded input {} + {} + {}",
+          Reach(w, d), w.kernel[d], w.dilations[d], input[d], w.pads_begin[d], w.pads_end[d]);
     }
     w.output[d] = span / w.strides[d] + 1;
     // A window that ceil_mode adds must start inside the input or its leading padding.
-    if (ceil && span % w.strides[d] != 0 && w.output[d] * w.strides[d] < input[d] + w.pads_begin[d]) {
+    if (ceil && span % w.strides[d] != 0 &&
+        w.output[d] * w.strides[d] < input[d] + w.pads_begin[d]) {
       ++w.output[d];
     }
   }
   return w;
 }
 
-StatusOr<Window> TransposedWindowOf(const OpContext& ctx, const ir::Shape& input, std::vector<int64_t> kernel) {
+StatusOr<Window> TransposedWindowOf(const OpContext& ctx, const ir::Shape& input,
+                                    std::vector<int64_t> kernel) {
   AZ_ASSIGN_OR_RETURN(Window w, ReadWindow(ctx, input, std::move(kernel)));
   AZ_RETURN_IF_ERROR(ReadPads(ctx, w));
   AZ_ASSIGN_OR_RETURN(const std::string auto_pad, AutoPad(ctx));
@@ -136,7 +147,8 @@ StatusOr<Window> TransposedWindowOf(const OpContext& ctx, const ir::Shape& input
     const bool same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";
     if (!wanted.empty() || same) {
       out[d] = wanted.empty() ? input[d] * w.strides[d] : wanted[d];
-      // ONNX: SAME_UPPER puts the odd element at the end of the input's padding, else at the beginning.
+      // ONNX: SAME_UPPER puts the odd element at the end of the input's padding, else at the
+      // beginning.
       const int64_t total = std::max<int64_t>(0, full - out[d]);
       Split(w, d, total, auto_pad == "SAME_UPPER");
     } else {
@@ -144,7 +156,8 @@ StatusOr<Window> TransposedWindowOf(const OpContext& ctx, const ir::Shape& input
       out[d] = full - w.pads_begin[d] - w.pads_end[d];
     }
     if (out[d] < 0) {
-      return InvalidArgument("pads {} + {} are larger than the result {}", w.pads_begin[d], w.pads_end[d], full);
+      return InvalidArgument("pads {} + {} are larger than the result {}", w.pads_begin[d],
+                             w.pads_end[d], full);
     }
   }
   w.output = w.input;  // swapped: a tap reaches the output from an input position
@@ -153,7 +166,9 @@ StatusOr<Window> TransposedWindowOf(const OpContext& ctx, const ir::Shape& input
 }
 
 StatusOr<ir::Shape> SpatialDims(const ir::Tensor& x) {
-  if (x.rank() < 3) return InvalidArgument("x is {}, expected [N, C, *S] with at least one spatial dim", x.TypeText());
+  if (x.rank() < 3)
+    return InvalidArgument("x is {}, expected [N, C, *S] with at least one spatial dim",
+                           x.TypeText());
   return ir::Shape(x.dims().begin() + 2, x.dims().end());
 }
 
