@@ -111,7 +111,6 @@ StatusOr<Feeds> RandomFeeds(const ir::Model& model, uint64_t seed, int64_t free_
   uint64_t stream = 0;
   for (const ir::ValueRef ref : model.graph.inputs()) {
     const ir::Value& value = model.graph.value(ref);
-    const uint64_t own_stream = stream++;
     if (value.is_initializer()) continue;  // its default is what most callers use
     if (!value.type.is_tensor() || !value.type.shape || !CanMake(value.type.dtype)) {
       return Unimplemented("input \"{}\" is {}: no random values for it", value.name, ir::TypeText(value.type));
@@ -123,7 +122,8 @@ StatusOr<Feeds> RandomFeeds(const ir::Model& model, uint64_t seed, int64_t free_
       return Unimplemented("input \"{}\" {} has more than {} elements", value.name, ir::ShapeText(dims),
                            kMaxFeedElements);
     }
-    Philox random(seed, own_stream);
+    // Counts fed inputs only: a pass that takes a default out of the inputs leaves the other feeds as they were.
+    Philox random(seed, stream++);
     feeds.emplace(value.name, RandomTensor(value.type.dtype, dims, *count, random));
   }
   return feeds;

@@ -224,7 +224,8 @@ class Checker {
     Scope scope{outer, &graph, {}};
     for (const ValueRef ref : graph.values()) {
       const Value& value = graph.value(ref);
-      if (value.is_capture) {
+      // One that is no longer used may linger in the subgraph; it says nothing.
+      if (value.is_capture && value.used()) {
         if (outer == nullptr || !outer->Sees(value.name)) {
           Error("AZ-VER-0012", fmt::format("{}: value \"{}\"", where, value.name),
                 outer == nullptr ? "is taken from an outer graph, and there is none"
@@ -247,7 +248,7 @@ class Checker {
       ForEachSubgraph(node, [&](const std::string& attribute, const Graph& g) {
         CheckGraph(g, fmt::format("{}, {}", place, attribute), &scope, depth + 1, in_function);
         for (const ValueRef v : g.values()) {
-          if (g.value(v).is_capture) needed.insert(g.value(v).name);
+          if (g.value(v).is_capture && g.value(v).used()) needed.insert(g.value(v).name);
         }
       });
       std::set<std::string> recorded;

@@ -113,7 +113,9 @@ TEST_P(EveryPass, IsDeterministicVerifiedAndIdempotent) {
   a.erase("measurements");
   b.erase("measurements");
   EXPECT_EQ(a.dump(), b.dump());
-  if (first.record().changed) EXPECT_NE(first.record().check.outcome, "mistrusted") << first.record().check.reason;
+  if (first.record().changed) {
+    EXPECT_NE(first.record().check.outcome, "mistrusted") << first.record().check.reason;
+  }
   if (descriptor().idempotent) {
     const Outcome again = RunPipeline(GetParam(), once);
     ASSERT_TRUE(again.status.ok());
