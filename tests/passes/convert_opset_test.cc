@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "lib/analysis/infer.h"
 #include "lib/analysis/schema.h"
 #include "lib/onnx/onnx.h"
 #include "lib/support/files.h"
@@ -170,16 +171,16 @@ std::vector<Subject> Subjects() {
              .Init("rois", Floats({1, 4}, {0.5f, 0.5f, 4.5f, 3.5f}))
              .Init("b", Longs({0}))
              .Node("RoiAlign", {"x", "rois", "b"}, {"y"}, {Int("output_height", 2), Int("output_width", 2)})
-             .Output("y");
+             .Output("y", ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{1, 2, 2, 2}));
        }},
       {"dft", 17, 20, [](GraphBuilder& g) {
-         g.Input("x", {"1", "8", "3", "1"}).Node("DFT", {"x"}, {"y"}, {Int("axis", 1)}).Output("y");
+         g.Input("x", {"1", "8", "3", "1"}).Node("DFT", {"x"}, {"y"}, {Int("axis", 1)}).Output("y", ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{1, 8, 3, 2}));
        }},
       {"grid_sample", 16, 20, [](GraphBuilder& g) {
          g.Input("x", {"1", "1", "4", "4"})
              .Init("grid", Floats({1, 2, 2, 2}, {-0.5f, -0.4f, 0.1f, 0.2f, 0.6f, -0.3f, 0.9f, 0.7f}))
              .Node("GridSample", {"x", "grid"}, {"y"}, {Attr("mode", std::string("bilinear"))})
-             .Output("y");
+             .Output("y", ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{1, 1, 2, 2}));
        }},
       {"group_norm", 18, 21, [](GraphBuilder& g) {
          g.Input("x", {"2", "4", "3"})
@@ -207,6 +208,10 @@ ir::Model ModelOf(const Subject& subject) {
   ir::Model model = MakeModel(subject.opset, subject.opset < 9 ? 3 : 4);
   GraphBuilder builder(model.graph);
   subject.build(builder);
+  // Files declare the types of their outputs.
+  const auto types = analysis::InferTypes(model);
+  AZ_CHECK(types.ok(), "{}: {}", subject.name, Message(types.status()));
+  for (const ir::ValueRef output : model.graph.outputs()) builder.edit().SetType(output, types->type(output));
   return model;
 }
 

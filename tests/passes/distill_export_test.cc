@@ -88,7 +88,7 @@ struct Ran {
   std::vector<pass::PassRecord> records;
 };
 
-Ran Run(const std::string& text, ir::Model& model, const Rows& rows) {
+Ran Export(const std::string& text, ir::Model& model, const Rows& rows) {
   Ran ran;
   auto pipeline = pass::Pipeline::Parse(text, AllPasses());
   if (!pipeline.ok()) {
@@ -113,7 +113,7 @@ TEST(DistillExport, LogitsAreTheTeachers) {
   ir::Model model = Teacher();
   const Digest before = ir::StructuralHash(model);
   const Rows rows("x", {1, 6, 6}, 8);
-  const Ran ran = Run("distill-export", model, rows);
+  const Ran ran = Export("distill-export", model, rows);
   ASSERT_TRUE(ran.status.ok()) << Message(ran.status);
   EXPECT_EQ(ir::StructuralHash(model), before);
   const std::string& npy = ran.sink.files.at("distill/teacher/0_y.npy");
@@ -133,7 +133,7 @@ TEST(DistillExport, LogitsAreTheTeachers) {
 TEST(DistillExport, DescriptionNamesFilesByDigest) {
   ir::Model model = Teacher();
   const Rows rows("x", {1, 6, 6}, 8);
-  const Ran ran = Run("distill-export{rows=4,temperature=2,alpha=0.7}", model, rows);
+  const Ran ran = Export("distill-export{rows=4,temperature=2,alpha=0.7}", model, rows);
   ASSERT_TRUE(ran.status.ok()) << Message(ran.status);
   const auto train = ParseJson(ran.sink.files.at("distill/train.json"), "train.json");
   ASSERT_TRUE(train.ok());
@@ -154,7 +154,7 @@ TEST(DistillExport, DescriptionNamesFilesByDigest) {
 TEST(DistillExport, SameSeedSameFiles) {
   ir::Model a = Teacher(), b = Teacher();
   const Rows rows("x", {1, 6, 6}, 5);
-  const Ran first = Run("distill-export", a, rows), second = Run("distill-export", b, rows);
+  const Ran first = Export("distill-export", a, rows), second = Export("distill-export", b, rows);
   EXPECT_EQ(first.sink.files, second.sink.files);
 }
 
