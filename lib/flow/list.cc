@@ -1,4 +1,4 @@
-// Journal and folders side by side. Tests: tests/cli/list_test.cc.
+// Journal and folders side by side. Tests: tests/cli/build_test.cc.
 #include "lib/flow/list.h"
 
 #include <algorithm>

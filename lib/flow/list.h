@@ -1,5 +1,5 @@
 // `list`: what a store's journal says was built, and what of it lies on disk. Tests:
-// tests/cli/list_test.cc.
+// tests/cli/build_test.cc.
 #pragma once
 
 #include <string>

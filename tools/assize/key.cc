@@ -1,4 +1,4 @@
-// `assize key`: a new signing key. Tests: tests/cli/key_test.cc.
+// `assize key`: a new signing key. Tests: tests/cli/trust_test.cc.
 #include "lib/flow/key_files.h"
 #include "tools/assize/program.h"
 

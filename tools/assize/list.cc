@@ -1,4 +1,4 @@
-// `assize list`: what a store holds. Tests: tests/cli/list_test.cc.
+// `assize list`: what a store holds. Tests: tests/cli/build_test.cc.
 #include "lib/flow/list.h"
 
 #include "tools/assize/program.h"
