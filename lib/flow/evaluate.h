@@ -1,9 +1,11 @@
 // `eval` and `run`: a model over the user's data. Tests: tests/flow/evaluate_test.cc.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
+#include "lib/eval/metrics.h"
 #include "lib/eval/report.h"
 #include "lib/flow/user_data.h"
 #include "lib/support/progress.h"
@@ -18,6 +20,11 @@ struct EvaluateRequest {
   uint64_t seed = 0;
 };
 StatusOr<eval::Report> EvaluateFile(const EvaluateRequest& request, Progress& progress);
+
+// Labels of these rows into `observations`: classes where the outputs and the labels are class-like, else targets.
+Status TakeLabels(const data::Dataset& dataset, std::span<const int64_t> rows, eval::Observations& observations);
+// The group of each row, or nothing when the data names none.
+std::vector<int64_t> GroupsOf(const data::Dataset& dataset, std::span<const int64_t> rows);
 
 // A table of what was measured, for people.
 std::string ReportText(const eval::Report& report);

@@ -120,7 +120,7 @@ Status CheckNoNewTypeErrors(std::vector<std::string>& before, std::vector<std::s
 }
 
 Status CheckServices(const Descriptor& descriptor, const Services& services) {
-  if (descriptor.needs_evaluator && services.evaluator == nullptr) {
+  if (descriptor.needs_evaluator && services.exact() == nullptr) {
     return FailedPrecondition("the pass evaluates the model, and no evaluator was given");
   }
   if (descriptor.needs_calibration && services.calibration == nullptr) {
@@ -200,7 +200,7 @@ Status PassManager::Run(const Pipeline& pipeline, ir::Model& model, const Servic
     type_errors = TypeErrors(findings);
   }
   const Clock& clock = options_.clock ? *options_.clock : SystemClock();
-  NumericChecker checker(services.evaluator, options_.seed, options_.numeric_check_max_macs);
+  NumericChecker checker(services.exact(), options_.seed, options_.numeric_check_max_macs);
   Digest hash = ir::StructuralHash(model);
   Size size = SizeOf(model);
 

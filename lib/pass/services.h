@@ -63,9 +63,13 @@ class ArtifactSink {
 // Any of these may be null: a pass that needs one says so in its descriptor and is refused before it starts.
 struct Services {
   Evaluator* evaluator = nullptr;
+  // The exact evaluator that differential checks and constant folding go by; null: `evaluator` serves for both.
+  Evaluator* oracle = nullptr;
   const Dataset* calibration = nullptr;
   const Dataset* tuning = nullptr;
   ArtifactSink* artifacts = nullptr;
+
+  Evaluator* exact() const { return oracle != nullptr ? oracle : evaluator; }
 };
 
 }  // namespace assize::pass

@@ -107,7 +107,7 @@ class FoldConstants final : public pass::ModelPass {
     for (const ValueRef v : single.graph.node(added).outputs) {
       if (v) edit.AddOutput(v);
     }
-    AZ_ASSIGN_OR_RETURN(const auto runner, context.services.evaluator->Prepare(single, ResultNames(graph, node)));
+    AZ_ASSIGN_OR_RETURN(const auto runner, context.services.exact()->Prepare(single, ResultNames(graph, node)));
     return runner->Run({});
   }
 
