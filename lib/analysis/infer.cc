@@ -19,8 +19,6 @@ using ir::ValueRef;
 
 namespace {
 
-// Longer vectors are data, not shapes.
-constexpr int64_t kMaxShapeData = 1024;
 // Functions and subgraphs nest at most this deep; deeper ones stay without types.
 constexpr int kMaxDepth = 64;
 
@@ -120,6 +118,19 @@ class Inferencer {
     void SetType(ValueRef value, Type type) override { scope_.table->types_[TypeTable::KeyOf(value)] = std::move(type); }
     void SetData(ValueRef value, ShapeData data) override {
       if (static_cast<int64_t>(data.values.size()) <= kMaxShapeData) scope_.data[TypeTable::KeyOf(value)] = std::move(data);
+    }
+    void SetInts(ValueRef value, ir::DType dtype, SmallInts ints) override {
+      if (static_cast<int64_t>(ints.values.size()) > kMaxShapeData) return;
+      if (dtype == ir::DType::kInt64) {
+        KeepConstant(scope_, value, ir::Tensor::Of<int64_t>(ints.dims, ints.values));
+      } else if (dtype == ir::DType::kInt32) {
+        std::vector<int32_t> narrow;
+        for (const int64_t v : ints.values) {
+          if (v < INT32_MIN || v > INT32_MAX) return;
+          narrow.push_back(static_cast<int32_t>(v));
+        }
+        KeepConstant(scope_, value, ir::Tensor::Of<int32_t>(ints.dims, narrow));
+      }
     }
     std::vector<Type> InferSubgraph(const Graph& subgraph, const std::vector<Type>& inputs) override {
       if (owner_.depth_ >= kMaxDepth) return {};

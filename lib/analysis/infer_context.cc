@@ -22,6 +22,13 @@ std::optional<std::vector<int64_t>> InferContext::ints(ir::ValueRef value) const
   return values;
 }
 
+std::optional<SmallInts> InferContext::small(size_t i) const {
+  const auto known = tensor(i);
+  if (!known || (known->dtype() != ir::DType::kInt64 && known->dtype() != ir::DType::kInt32)) return std::nullopt;
+  if (known->element_count() > kMaxShapeData) return std::nullopt;
+  return SmallInts{known->dims(), known->ToInts()};
+}
+
 std::optional<std::vector<int64_t>> InferContext::ints(const IntsArgument& argument) const {
   return argument.attribute ? argument.attribute : ints(argument.input);
 }

@@ -26,6 +26,12 @@ struct ShapeData {
   bool scalar = false;
 };
 
+// A fully known integer tensor of any rank, small enough to be part of shape arithmetic (pads as [n, 2] and the like).
+struct SmallInts {
+  ir::Shape dims;
+  std::vector<int64_t> values;
+};
+
 class InferContext {
  public:
   InferContext(const ir::Graph& of_graph, ir::NodeRef of_node, int64_t opset_version)
@@ -44,6 +50,8 @@ class InferContext {
   virtual std::optional<ir::Tensor> TensorOf(ir::ValueRef value) const = 0;
   virtual void SetType(ir::ValueRef value, ir::Type type) = 0;
   virtual void SetData(ir::ValueRef value, ShapeData data) = 0;
+  // Keeps a fully known integer tensor of the given type (int32 or int64); too large or another type: does nothing.
+  virtual void SetInts(ir::ValueRef value, ir::DType dtype, SmallInts ints) = 0;
   // Types of the outputs of a subgraph whose inputs have the given types.
   virtual std::vector<ir::Type> InferSubgraph(const ir::Graph& subgraph, const std::vector<ir::Type>& inputs) = 0;
 
@@ -53,6 +61,7 @@ class InferContext {
   const std::optional<Dims>& shape(size_t i) const;
   std::optional<ShapeData> data(size_t i) const { return in(i) ? DataOf(in(i)) : std::nullopt; }
   std::optional<ir::Tensor> tensor(size_t i) const { return in(i) ? TensorOf(in(i)) : std::nullopt; }
+  std::optional<SmallInts> small(size_t i) const;
   // Whole numbers of an input when all are known.
   std::optional<std::vector<int64_t>> ints(ir::ValueRef value) const;
   std::optional<std::vector<int64_t>> ints(const IntsArgument& argument) const;
@@ -65,6 +74,8 @@ class InferContext {
     return InvalidArgument("{}", fmt::format(format, std::forward<Args>(args)...));
   }
 };
+
+inline constexpr int64_t kMaxShapeData = 1024;  // elements; longer vectors are data, not shapes
 
 using InferRule = Status (*)(InferContext&);
 // The rule for an op of ai.onnx, or null.

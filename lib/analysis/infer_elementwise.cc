@@ -87,6 +87,7 @@ Status Cast(InferContext& c) {
   c.Set(0, op.to, c.shape(0));
   if (op.to == DType::kInt64 || op.to == DType::kInt32) {
     if (const auto data = c.data(0); data && ir::IsInteger(c.dtype(0))) c.SetData(op.y, *data);
+    if (const auto small = c.small(0)) c.SetInts(op.y, op.to, *small);
   }
   return OkStatus();
 }

@@ -25,6 +25,12 @@ int64_t SliceCount(int64_t size, int64_t start, int64_t end, int64_t step) {
   return start <= end ? 0 : (start - end - 1) / back + 1;
 }
 
+// Where a non-empty slice of one axis begins.
+int64_t SliceStart(int64_t size, int64_t start, int64_t step) {
+  if (start < 0) start = start < -size ? -1 : start + size;
+  return step > 0 ? std::clamp<int64_t>(start, 0, size) : std::clamp<int64_t>(start, 0, std::max<int64_t>(0, size - 1));
+}
+
 Status Reshape(InferContext& c) {
   AZ_ASSIGN_OR_RETURN(const ReshapeOp op, ReshapeOp::From(c.graph, c.ref, c.opset));
   const auto wanted = c.data(1);
@@ -87,7 +93,34 @@ Status Reshape(InferContext& c) {
   c.Set(0, c.dtype(0), y);
   // Elements of small shape vectors survive a reshape to rank 0 or 1.
   if (const auto data = c.data(0); data && y.size() <= 1) c.SetData(op.y, {data->values, y.empty()});
+  const auto small = c.small(0);
+  const auto dims = ir::Type::TensorOf(DType::kInt64, y).static_shape();
+  if (small && dims && ir::ElementCount(*dims) == static_cast<int64_t>(small->values.size())) {
+    c.SetInts(op.y, c.dtype(0), {*dims, small->values});
+  }
   return OkStatus();
+}
+
+// Elements of a small tensor at the given strides and start, over `dims`.
+std::vector<int64_t> Strided(const std::vector<int64_t>& values, const ir::Shape& dims, const ir::Shape& strides,
+                             int64_t start) {
+  std::vector<int64_t> picked;
+  const int64_t count = ir::ElementCount(dims).value_or(0);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t rest = i, at = start;
+    for (size_t k = dims.size(); k-- > 0;) {
+      at += rest % dims[k] * strides[k];
+      rest /= dims[k];
+    }
+    picked.push_back(values[static_cast<size_t>(at)]);
+  }
+  return picked;
+}
+
+ir::Shape StridesOf(const ir::Shape& dims) {
+  ir::Shape strides(dims.size(), 1);
+  for (size_t k = dims.size(); k-- > 1;) strides[k - 1] = strides[k] * dims[k];
+  return strides;
 }
 
 Status Transpose(InferContext& c) {
@@ -103,6 +136,15 @@ Status Transpose(InferContext& c) {
     y = Dims(op.perm.size());
   }
   c.Set(0, c.dtype(0), y);
+  if (const auto small = c.small(0)) {
+    const ir::Shape from = StridesOf(small->dims);
+    ir::Shape dims, strides;
+    for (const int64_t axis : op.PermFor(small->dims.size())) {
+      dims.push_back(small->dims[static_cast<size_t>(axis)]);
+      strides.push_back(from[static_cast<size_t>(axis)]);
+    }
+    c.SetInts(op.y, c.dtype(0), {dims, Strided(small->values, dims, strides, 0)});
+  }
   return OkStatus();
 }
 
@@ -268,14 +310,25 @@ Status Slice(InferContext& c) {
   c.Set(0, c.dtype(0), y);
   if (const auto data = c.data(0); data && !data->scalar && known && axes->size() == 1) {
     const auto size = static_cast<int64_t>(data->values.size());
-    const int64_t step = (*steps)[0];
+    const int64_t step = (*steps)[0], start = SliceStart(size, (*starts)[0], step);
     const int64_t count = SliceCount(size, (*starts)[0], (*ends)[0], step);
-    int64_t at = (*starts)[0] < 0 ? (*starts)[0] + size : (*starts)[0];
-    at = std::clamp<int64_t>(at, 0, step > 0 ? size : std::max<int64_t>(0, size - 1));
     ShapeData cut;
-    for (int64_t i = 0; i < count; ++i) cut.values.push_back(data->values[static_cast<size_t>(at + i * step)]);
+    for (int64_t i = 0; i < count; ++i) cut.values.push_back(data->values[static_cast<size_t>(start + i * step)]);
     c.SetData(op.y, std::move(cut));
   }
+  const auto small = c.small(0);
+  const auto dims = ir::Type::TensorOf(DType::kInt64, y).static_shape();
+  if (!small || !dims || !known) return OkStatus();
+  ir::Shape strides = StridesOf(small->dims);
+  int64_t begin = 0;
+  for (size_t i = 0; i < axes->size(); ++i) {
+    AZ_ASSIGN_OR_RETURN(const size_t axis, Axis((*axes)[i], strides.size()));
+    // A step beyond the axis takes one element at most; clamping it keeps the products small.
+    const int64_t size = small->dims[axis], step = std::clamp<int64_t>((*steps)[i], -size - 1, size + 1);
+    begin += SliceStart(size, (*starts)[i], step) * strides[axis];
+    strides[axis] *= step;
+  }
+  c.SetInts(op.y, c.dtype(0), {*dims, Strided(small->values, *dims, strides, begin)});
   return OkStatus();
 }
 
@@ -322,7 +375,14 @@ std::optional<Dims> DimsFrom(InferContext& c, size_t index) {
 Status ConstantOfShape(InferContext& c) {
   const auto value = c.read.MaybeTensor("value");
   AZ_RETURN_IF_ERROR(c.read.status());
-  c.Set(0, value ? value->dtype() : DType::kFloat, DimsFrom(c, 0));
+  const std::optional<Dims> y = DimsFrom(c, 0);
+  c.Set(0, value ? value->dtype() : DType::kFloat, y);
+  const auto dims = y ? ir::Type::TensorOf(DType::kInt64, *y).static_shape() : std::nullopt;
+  const auto count = dims ? ir::ElementCount(*dims) : std::nullopt;
+  if (value && ir::IsInteger(value->dtype()) && value->element_count() == 1 && count && *count <= kMaxShapeData) {
+    const std::vector<int64_t> values(static_cast<size_t>(*count), value->ToInts()[0]);
+    c.SetInts(OutputAt(c.node, 0), value->dtype(), {*dims, values});
+  }
   return OkStatus();
 }
 

@@ -24,6 +24,19 @@ std::string Text(const ir::Model& model, const std::string& value, const InferOp
   return ir::TypeText(types->type(model.graph.FindValue(value)));
 }
 
+InferOptions Bind(std::vector<std::pair<std::string, int64_t>> names, std::optional<int64_t> batch) {
+  InferOptions options;
+  options.bind = std::move(names);
+  options.bind_batch = batch;
+  return options;
+}
+
+InferOptions Trusting() {
+  InferOptions options;
+  options.trust_declared = true;
+  return options;
+}
+
 TEST(Infer, KeepsSymbolsThroughAFlattenByShapeArithmetic) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
@@ -31,9 +44,9 @@ TEST(Infer, KeepsSymbolsThroughAFlattenByShapeArithmetic) {
   b.Node("Shape", {"x"}, {"s"}).Node("Gather", {"s", "i"}, {"d"}).Node("Unsqueeze", {"d", "axes"}, {"u"});
   b.Node("Concat", {"u", "m1"}, {"c"}, {Int("axis", 0)}).Node("Reshape", {"x", "c"}, {"y"}).Output("y");
   EXPECT_EQ(Text(model, "y"), "f32 [N,12]");
-  EXPECT_EQ(Text(model, "y", {.bind = {{"N", 5}}}), "f32 [5,12]");
-  EXPECT_EQ(Text(model, "y", {.bind_batch = 7}), "f32 [7,12]");
-  const auto types = InferTypes(model, {.bind_batch = 7});
+  EXPECT_EQ(Text(model, "y", Bind({{"N", 5}}, std::nullopt)), "f32 [5,12]");
+  EXPECT_EQ(Text(model, "y", Bind({}, 7)), "f32 [7,12]");
+  const auto types = InferTypes(model, Bind({}, 7));
   ASSERT_NE(types->known(b.Get("c")), nullptr);
   EXPECT_EQ(types->known(b.Get("c"))->ToInts(), (std::vector<int64_t>{7, -1}));
   EXPECT_EQ(InferTypes(model)->known(b.Get("c")), nullptr);
@@ -47,7 +60,7 @@ TEST(Infer, NeverBelievesAStaleDeclarationAgainstWhatComesOut) {
   b.edit().SetType(b.Get("r"), ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{1, 3}));
   b.edit().SetType(b.Get("u"), ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{9}));
   EXPECT_EQ(Text(model, "r"), "f32 [2,3]");
-  EXPECT_EQ(Text(model, "r", {.trust_declared = true}), "f32 [1,3]");
+  EXPECT_EQ(Text(model, "r", Trusting()), "f32 [1,3]");
   // Nothing is known of the custom op: its declaration helps, unless the caller wants none.
   EXPECT_EQ(Text(model, "y"), "f32 [9]");
   InferOptions strict;

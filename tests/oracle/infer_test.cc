@@ -111,7 +111,7 @@ void Compare(const Json& record, Tally& tally) {
   }
 }
 
-Tally Run(const std::vector<std::string>& paths) {
+Tally CompareAll(const std::vector<std::string>& paths) {
   Tally tally;
   for (const Json& record : AskOracle(paths)) Compare(record, tally);
   fmt::print("{} models, {} dims known to the oracle, {} of them not to us\n", tally.models, tally.dims, tally.unknown_to_us);
@@ -133,13 +133,13 @@ class InferOracle : public ::testing::Test {
 TEST_F(InferOracle, SharedModels) {
   const std::vector<std::string> paths = Models(Shared() + "/data");
   if (paths.empty()) GTEST_SKIP() << "no models below " << Shared() << "/data";
-  EXPECT_EQ(Run(paths).unknown_to_us, 0);
+  EXPECT_EQ(CompareAll(paths).unknown_to_us, 0);
 }
 
 TEST_F(InferOracle, NodeCases) {
   const std::vector<std::string> paths = Models(ASSIZE_SOURCE_DIR "/.deps/node-cases");
   if (paths.empty()) GTEST_SKIP() << "no node cases: run scripts/setup test";
-  const Tally tally = Run(paths);
+  const Tally tally = CompareAll(paths);
   EXPECT_GT(tally.models, 1500);
   EXPECT_LT(tally.unknown_to_us, tally.dims / 20);
 }
