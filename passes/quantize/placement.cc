@@ -224,6 +224,15 @@ class Placer {
     return producer;
   }
 
+  // The operand of a sum that needs no pair: a layer's result that only the sum reads. Null when there is none.
+  ValueRef OpenOperand(NodeRef sum) const {
+    if (options_.sums != Sums::kFused) return {};
+    for (const ValueRef input : graph_.node(sum).inputs) {
+      if (graph_.use_count(input) == 1 && IsFused(input)) return input;
+    }
+    return {};
+  }
+
   // The activations that a moving op moves; empty when the node is none, or does more than that.
   std::vector<ValueRef> Moved(NodeRef ref) const {
     const ir::Node& node = graph_.node(ref);
@@ -263,9 +272,10 @@ class Placer {
     if (known != integer_.end()) return known->second;
     bool integer = IsFused(value);
     if (!integer && depth < kMaxDepth) {
-      if (const NodeRef sum = SumBehind(value); sum && options_.quantize_sums && !options_.exclude_ops.contains("Add")) {
+      if (const NodeRef sum = SumBehind(value)) {
         const ir::Node& node = graph_.node(sum);
-        integer = IsInteger(node.inputs[0], depth + 1) && IsInteger(node.inputs[1], depth + 1);
+        integer = options_.sums != Sums::kFloat && !options_.exclude_ops.contains("Add") &&
+                  IsInteger(node.inputs[0], depth + 1) && IsInteger(node.inputs[1], depth + 1);
       } else if (const NodeRef producer = graph_.value(value).producer) {
         const std::vector<ValueRef> moved = Moved(producer);
         integer = !moved.empty();
@@ -287,7 +297,10 @@ class Placer {
       parent_[value] = value;
       if (!IsInteger(value) || IsFused(value)) continue;
       if (const NodeRef sum = SumBehind(value)) {
-        for (const ValueRef input : graph_.node(sum).inputs) work.push_back(input);
+        const ValueRef open = OpenOperand(sum);
+        for (const ValueRef input : graph_.node(sum).inputs) {
+          if (input != open) work.push_back(input);
+        }
         continue;
       }
       const NodeRef producer = graph_.value(value).producer;

@@ -19,10 +19,17 @@
 
 namespace assize::passes::quantize {
 
+// An Add of two results of integer layers, whose sum is read as 8 bits.
+enum class Sums {
+  kInteger,  // pairs on both operands: for runtimes that add 8-bit tensors and fuse nothing behind a convolution
+  kFused,    // none on the result of a layer that only the Add reads: it is summed before it is rounded
+  kFloat,    // none at all
+};
+
 struct PlacementOptions {
   std::set<std::string> exclude_ops;    // op types that stay in floating point
   std::set<std::string> exclude_nodes;  // node names that do
-  bool quantize_sums = true;            // pairs on both operands of an Add between integer layers
+  Sums sums = Sums::kFused;
   bool quantize_outputs = false;        // pairs on graph outputs that integer layers compute
 };
 

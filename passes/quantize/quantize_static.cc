@@ -85,9 +85,9 @@ class QuantizeStatic final : public pass::ModelPass {
     return {.summary = "Quantizes layers to 8 bits with scales from calibration data",
             .options = {{.name = "calibrator",
                          .type = OptionType::kChoice,
-                         .default_text = "minmax",
-                         .summary = "range of an activation: all values seen, or all but the rarest at both ends",
-                         .choices = {"minmax", "percentile"}},
+                         .default_text = "mse",
+                         .summary = "range of an activation: all values seen, all but the rarest, or where the squared error is least",
+                         .choices = {"minmax", "percentile", "mse"}},
                         {.name = "percentile",
                          .type = OptionType::kNumber,
                          .default_text = "99.99",
@@ -102,10 +102,12 @@ class QuantizeStatic final : public pass::ModelPass {
                          .type = OptionType::kBool,
                          .default_text = "true",
                          .summary = "quantize inputs that hold scaled integers (pixels) on the grid they came from"},
-                        {.name = "quantize-sums",
-                         .type = OptionType::kBool,
-                         .default_text = "true",
-                         .summary = "8-bit operands for an Add between integer layers"},
+                        {.name = "sums",
+                         .type = OptionType::kChoice,
+                         .default_text = "fused",
+                         .summary = "an Add between integer layers: 8-bit operands (integer), none on the layer that "
+                                    "the sum is fused into (fused), or none (float)",
+                         .choices = {"fused", "integer", "float"}},
                         {.name = "quantize-outputs",
                          .type = OptionType::kBool,
                          .default_text = "false",
@@ -127,7 +129,10 @@ class QuantizeStatic final : public pass::ModelPass {
     quantize::PlacementOptions where;
     where.exclude_ops = ListOf(options().Text("exclude-ops"));
     where.exclude_nodes = ListOf(options().Text("exclude-nodes"));
-    where.quantize_sums = options().Bool("quantize-sums");
+    const std::string& sums = options().Text("sums");
+    where.sums = sums == "integer" ? quantize::Sums::kInteger
+                 : sums == "fused" ? quantize::Sums::kFused
+                                   : quantize::Sums::kFloat;
     where.quantize_outputs = options().Bool("quantize-outputs");
     AZ_RETURN_IF_ERROR(CheckNames(model.graph, where));
 
@@ -213,10 +218,10 @@ class QuantizeStatic final : public pass::ModelPass {
         range_of.push_back(i);
       }
     }
-    const bool percentile = options().Text("calibrator") == "percentile";
+    const bool histogram = options().Text("calibrator") != "minmax";
     std::vector<Observer> observers;
     for (const SharedRange& range : placement.ranges) {
-      observers.emplace_back(percentile, range.is_input && options().Bool("input-grid"));
+      observers.emplace_back(histogram, range.is_input && options().Bool("input-grid"));
     }
     AZ_ASSIGN_OR_RETURN(const auto runner, context.services.evaluator->Prepare(model, names));
     context.progress->Start("calibrating", batches.back().second);
@@ -251,6 +256,10 @@ class QuantizeStatic final : public pass::ModelPass {
     if (const auto step = observer.Grid()) return quantize::GridOfStep(*step, observer.minimum(), observer.maximum());
     if (observer.histogram() == nullptr || observer.histogram()->count() == 0) {
       return quantize::GridOfRange(observer.minimum(), observer.maximum(), "minmax");
+    }
+    if (options().Text("calibrator") == "mse") {
+      const double share = observer.histogram()->LeastErrorShare(observer.minimum(), observer.maximum());
+      return quantize::GridOfRange(share * observer.minimum(), share * observer.maximum(), "mse");
     }
     const double tail = (100 - options().Number("percentile")) / 200;
     const double lo = std::max(observer.minimum(), observer.histogram()->LowerEdge(tail));

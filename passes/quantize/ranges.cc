@@ -74,6 +74,16 @@ double Histogram::MeanSquaredError(double lo, double hi) const {
   return count_ == 0 ? 0 : sum / static_cast<double>(count_);
 }
 
+double Histogram::LeastErrorShare(double lo, double hi) const {
+  double best = 1, least = INFINITY;
+  for (int hundredth = 100; hundredth >= 40; --hundredth) {
+    const double share = hundredth / 100.0;
+    const double error = MeanSquaredError(share * lo, share * hi);
+    if (error < least) best = share, least = error;
+  }
+  return best;
+}
+
 Observer::Observer(bool histogram, bool distinct) : distinct_(distinct) {
   if (histogram) histogram_.emplace();
 }

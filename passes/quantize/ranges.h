@@ -29,6 +29,8 @@ class Histogram {
   double UpperEdge(double tail) const;
   // Mean squared distance of the values, taken at their bins' centres, from the grid of 256 levels on [lo, hi].
   double MeanSquaredError(double lo, double hi) const;
+  // The factor of lo and hi in [0.4, 1], in hundredths, that makes that distance least; the larger of equals.
+  double LeastErrorShare(double lo, double hi) const;
 
  private:
   void Widen();
