@@ -34,7 +34,7 @@ endforeach()
 if(TARGET assize_engine_tests)  # it runs real models
   target_link_libraries(assize_engine_tests PRIVATE assize_onnx)
 endif()
-assize_tests(house LINK assize_passes)
+assize_tests(house LINK assize_passes assize_recipe)
 assize_tests(passes LINK assize_flow)
 assize_tests(conformance LINK assize_flow)
 assize_tests(oracle LINK assize_flow)
