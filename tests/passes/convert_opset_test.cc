@@ -288,6 +288,58 @@ TEST(ConvertOpset, OnnxRuntimeAgrees) {
   fs::remove_all(folder);
 }
 
+// ONNX's own node cases as of opset 17, moved to the newest opset, on ONNX's own inputs: the same bits come out.
+TEST(ConvertOpset, NodeCasesComputeTheSame) {
+  const fs::path root = "/usr/share/libonnx-testdata/data/node";
+  if (!fs::is_directory(root)) GTEST_SKIP() << "libonnx-testdata is not installed";
+  std::vector<fs::path> cases;
+  for (const auto& entry : fs::directory_iterator(root)) cases.push_back(entry.path());
+  std::sort(cases.begin(), cases.end());
+  int same = 0, adapted = 0;
+  for (const fs::path& folder : cases) {
+    auto imported = onnx::ImportFile(folder / "model.onnx");
+    ASSERT_TRUE(imported.ok()) << Message(imported.status());
+    const ir::Model before = imported->model;
+    if (before.opset().value_or(0) < 7) continue;
+    std::map<std::string, reference::RuntimeValue> feeds;
+    bool tensors = true;
+    for (size_t i = 0; i < before.graph.inputs().size(); ++i) {
+      const ir::Value& input = before.graph.value(before.graph.inputs()[i]);
+      const auto bytes = ReadFile(folder / "test_data_set_0" / fmt::format("input_{}.pb", i));
+      tensors = tensors && input.type.is_tensor() && bytes.ok();
+      if (!tensors) break;
+      const auto value = onnx::ImportTensor(*bytes, folder.filename());
+      ASSERT_TRUE(value.ok()) << Message(value.status());
+      feeds[input.name] = reference::RuntimeValue::Of(value->tensor);
+    }
+    if (!tensors) continue;
+    const auto expected = reference::Run(before, feeds);
+    if (!expected.ok()) continue;  // judged by the conformance tests
+    ir::Model after = before;
+    pass::ManagerOptions options;
+    options.numeric_checks = false;
+    const Outcome outcome = RunPipeline("convert-opset{target=28}", after, options);
+    if (!outcome.status.ok()) {
+      // Training-mode normalization, Scan over a batch, nearest samples at scales known at run time only.
+      EXPECT_THAT(folder.filename().string(),
+                  ::testing::AnyOf(::testing::StartsWith("test_batchnorm"), "test_scan_sum", "test_upsample_nearest"))
+          << Message(outcome.status);
+      continue;
+    }
+    const auto found = reference::Run(after, feeds);
+    ASSERT_TRUE(found.ok()) << folder << ": " << Message(found.status());
+    ASSERT_EQ(found->size(), expected->size());
+    for (size_t i = 0; i < found->size(); ++i) {
+      if (!(*expected)[i].is_tensor()) continue;
+      EXPECT_TRUE((*found)[i].tensor == (*expected)[i].tensor) << folder << " output " << i;
+    }
+    ++same;
+    if (outcome.record().statistics.count("adapted") > 0 && outcome.record().statistics.at("adapted") > 0) ++adapted;
+  }
+  EXPECT_GT(same, 600);
+  EXPECT_GT(adapted, 40) << "few adapters ran: the comparison proves little";
+}
+
 Status Convert(ir::Model& model, int64_t target) {
   return RunPipeline(fmt::format("convert-opset{{target={}}}", target), model).status;
 }
