@@ -119,8 +119,7 @@ std::string CatalogueMarkdown() {
   const std::vector<CataloguePass> catalogue = PassCatalogue();
   std::string text =
       "# Passes\n\n"
-      "Made by `assize passes --markdown` from the passes' own descriptions; `scripts/make-docs` "
-      "writes it anew.\n\n"
+      "Made by `assize passes --markdown` from the passes' own descriptions.\n\n"
       "A pipeline is a list, `simplify,fuse,quantize-static{calibrator=percentile}`; the names "
       "`simplify` and `fuse`\n"
       "stand for all passes of their folder, in the order below. A pass lives in the folder of "

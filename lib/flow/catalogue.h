@@ -26,7 +26,7 @@ struct CataloguePass {
 std::vector<CataloguePass> PassCatalogue();  // in the order of passes.def
 
 std::string CatalogueText();      // for a terminal
-std::string CatalogueMarkdown();  // docs/passes.md, whole
+std::string CatalogueMarkdown();  // a page, whole
 Json CatalogueJson();
 
 // `name{key=value,...}` as a pipeline's text, quoted where needed.

@@ -14,10 +14,12 @@ TEST(Help, CommandLinePageIsFresh) {
   EXPECT_EQ(ReadAll(SourcePath("docs/cli.md")), result.out) << "run scripts/make-docs";
 }
 
-TEST(Help, CatalogueOfPassesIsFresh) {
+// The catalogue is printed, not kept in the tree: adding a pass touches three files, and no page.
+TEST(Help, CatalogueOfPassesIsPrinted) {
   const Result result = Assize({"passes", "--markdown"});
   ASSERT_EQ(result.exit, 0) << result.err;
-  EXPECT_EQ(ReadAll(SourcePath("docs/passes.md")), result.out) << "run scripts/make-docs";
+  EXPECT_TRUE(result.out.starts_with("# Passes\n")) << result.out.substr(0, 80);
+  EXPECT_NE(result.out.find("### `fuse-conv-bn`"), std::string::npos);
 }
 
 TEST(Help, EveryVerbHasAnExampleOfItself) {

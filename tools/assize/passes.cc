@@ -8,7 +8,7 @@ void AddPasses(Program& program) {
   CLI::App& app = program.Add("passes", "Lists the passes, what each promises, and its options",
                               "assize passes");
   auto markdown = std::make_shared<bool>(false);
-  app.add_flag("--markdown", *markdown, "print the page docs/passes.md");
+  app.add_flag("--markdown", *markdown, "print the catalogue as Markdown");
   program.Does(app, [markdown](Output& output) -> StatusOr<ExitCode> {
     if (*markdown && output.settings().json) return UsageError("--markdown and --json: choose one");
     output.Data(*markdown ? flow::CatalogueMarkdown() : flow::CatalogueText());
