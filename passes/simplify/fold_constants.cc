@@ -10,6 +10,7 @@
 // Tests     tests/passes/fold_constants_test.cc
 #include <algorithm>
 
+#include "lib/analysis/infer.h"
 #include "lib/analysis/traits.h"
 #include "lib/pass/pass.h"
 #include "lib/pass/rewrite.h"
@@ -39,11 +40,19 @@ class FoldConstants final : public pass::ModelPass {
       return OkStatus();
     }
     ir::Editor edit(model.graph);
+    analysis::InferOptions from_constants;
+    from_constants.ignore_declared = true;
+    const analysis::TypeTable types = analysis::InferTypesLeniently(model, from_constants, nullptr);
     for (const NodeRef node : model.graph.nodes()) {
       AZ_RETURN_IF_ERROR(CheckInterrupted());
       if (!IsFoldable(model.graph, node)) continue;
-      const auto results = Evaluate(model, node, context);
-      const std::string reason = results.ok() ? TooLarge(model.graph, node, *results) : "the evaluator cannot run it";
+      // The size is known before anything is computed, where inference tells it; else after.
+      std::string reason = TooLarge(model.graph, node, ExpectedBytes(model.graph, node, types));
+      StatusOr<std::vector<ir::Tensor>> results = std::vector<ir::Tensor>();
+      if (reason.empty()) {
+        results = Evaluate(model, node, context);
+        reason = results.ok() ? TooLarge(model.graph, node, BytesOf(*results)) : "the evaluator cannot run it";
+      }
       if (!reason.empty()) {
         ++(*context.statistics)["declined: " + reason];
         continue;
@@ -111,9 +120,27 @@ class FoldConstants final : public pass::ModelPass {
     return runner->Run({});
   }
 
-  std::string TooLarge(const Graph& graph, NodeRef ref, const std::vector<ir::Tensor>& results) const {
-    size_t made = 0, replaced = 0;
-    for (const ir::Tensor& t : results) made += t.bytes().size();
+  static size_t BytesOf(const std::vector<ir::Tensor>& results) {
+    size_t bytes = 0;
+    for (const ir::Tensor& t : results) bytes += t.bytes().size();
+    return bytes;
+  }
+
+  // Bytes of the results as far as inference knows their shapes.
+  static size_t ExpectedBytes(const Graph& graph, NodeRef ref, const analysis::TypeTable& types) {
+    size_t bytes = 0;
+    for (const ValueRef v : graph.node(ref).outputs) {
+      if (!v) continue;
+      const auto shape = types.shape(v);
+      const auto count = shape ? ir::ElementCount(*shape) : std::nullopt;
+      const auto size = count ? ir::ByteCount(types.type(v).dtype, *count) : std::nullopt;
+      bytes += static_cast<size_t>(size.value_or(0));
+    }
+    return bytes;
+  }
+
+  std::string TooLarge(const Graph& graph, NodeRef ref, size_t made) const {
+    size_t replaced = 0;
     for (const ValueRef v : graph.node(ref).inputs) {
       if (v && graph.use_count(v) == 1) replaced += graph.ConstantOf(v)->bytes().size();
     }

@@ -84,6 +84,8 @@ void Compare(const Json& record, Tally& tally) {
       tally.contradictions.push_back(fmt::format("{} {} \"{}\": {}", path, op, name, what));
     };
     const auto miss = [&](int64_t dims) {
+      // The oracle takes a default that a caller may replace (an initializer that is an input) for a constant.
+      if (model.ir_version < 4) return;
       tally.unknown_to_us += dims;
       tally.unknown_by_op[op] += dims;
     };

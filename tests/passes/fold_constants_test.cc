@@ -52,6 +52,17 @@ TEST(FoldConstants, AResultMayNotGrowBeyondTheLimit) {
   ExpectChanged("fold-constants{max-result-bytes=256}", large);
 }
 
+TEST(FoldConstants, AHugeResultIsDeclinedBeforeItIsComputed) {
+  ir::Model model = MakeModel();
+  GraphBuilder b(model.graph);
+  b.Input("x", {"1"}).Init("s", Longs({1 << 30, 1 << 10}));
+  b.Node("ConstantOfShape", {"s"}, {"huge"}).Node("Shape", {"huge"}, {"n"}).Node("Cast", {"n"}, {"f"}, {Int("to", 1)});
+  b.Node("Add", {"x", "f"}, {"y"}).Output("y");
+  const Outcome outcome = RunPipeline("fold-constants", model, {.numeric_checks = false});
+  ASSERT_TRUE(outcome.status.ok()) << Message(outcome.status);
+  EXPECT_EQ(Declined(outcome.record().statistics, "the result exceeds max-result-bytes"), 1);
+}
+
 TEST(FoldConstants, WithoutAnEvaluatorItIsRefusedBeforeItStarts) {
   ir::Model model = MakeModel();
   GraphBuilder(model.graph).Input("x", {"2"}).Node("Relu", {"x"}, {"y"}).Output("y");
