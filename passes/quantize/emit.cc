@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "lib/analysis/attributes.h"
 #include "lib/ir/text.h"
@@ -22,7 +23,9 @@ namespace {
 class Emitter {
  public:
   Emitter(Editor& edit, const Placement& placement, const std::vector<Grid8>& grids, bool per_channel)
-      : edit_(edit), graph_(edit.graph()), placement_(placement), grids_(grids), per_channel_(per_channel) {}
+      : edit_(edit), graph_(edit.graph()), placement_(placement), grids_(grids), per_channel_(per_channel) {
+    for (const NodeRef ref : graph_.nodes()) node_names_.insert(graph_.node(ref).name);
+  }
 
   std::vector<EmittedLayer> Run() {
     for (const Pair& pair : placement_.pairs) EmitPair(pair);
@@ -34,12 +37,19 @@ class Emitter {
  private:
   std::string NameOf(ValueRef value) const { return graph_.value(value).name; }
 
+  // Runtimes refuse two nodes of one name.
+  std::string NodeName(const std::string& base) {
+    std::string name = base;
+    for (int i = 1; !node_names_.insert(name).second; ++i) name = fmt::format("{}_{}", base, i);
+    return name;
+  }
+
   // DequantizeLinear(q, scale, zero point) before `before`; a null zero point is 0.
   ValueRef Dequantize(const std::string& base, ValueRef q, ValueRef scale, ValueRef zero_point,
                       std::optional<int64_t> axis, NodeRef before) {
     ir::NodeSpec spec;
     spec.op_type = "DequantizeLinear";
-    spec.name = base + "_DequantizeLinear";
+    spec.name = NodeName(base + "_DequantizeLinear");
     spec.inputs = {q, scale};
     if (zero_point) spec.inputs.push_back(zero_point);
     spec.outputs = {edit_.UniqueName(base + "_dequantized")};
@@ -62,7 +72,7 @@ class Emitter {
     const NodeRef before = producer ? graph_.next_node(producer) : graph_.first_node();
     ir::NodeSpec spec;
     spec.op_type = "QuantizeLinear";
-    spec.name = base + "_QuantizeLinear";
+    spec.name = NodeName(base + "_QuantizeLinear");
     spec.inputs = {pair.value, scale, zero_point};
     spec.outputs = {edit_.UniqueName(base + "_quantized")};
     const ValueRef q = edit_.output(edit_.AddNode(std::move(spec), before));
@@ -99,11 +109,7 @@ class Emitter {
     const QuantizedWeight quantized =
         QuantizeWeight(weight, layer.weight.dims(), axis, static_cast<double>(x_scale), bias, layer.terms);
 
-    const std::string base = NameOf(layer.w);
-    const ValueRef w = Dequantize(base, edit_.AddInitializer(base + "_quantized", quantized.q),
-                                  edit_.AddInitializer(base + "_scale", quantized.scale),
-                                  edit_.AddInitializer(base + "_zero_point", quantized.zero_point), axis, layer.node);
-    edit_.SetInput(layer.node, layer.w_index, w);
+    edit_.SetInput(layer.node, layer.w_index, DequantizedWeight(layer, quantized, axis));
     if (layer.bias) {
       const QuantizedBias integer = QuantizeBias(bias, x_scale, quantized);
       const std::string name = NameOf(layer.b);
@@ -117,6 +123,20 @@ class Emitter {
     RemoveIfUnused(layer.w);
     if (layer.bias) RemoveIfUnused(layer.b);
     return {layer.label, quantized.scale.element_count(), quantized.widened, layer.bias.has_value()};
+  }
+
+  // Layers that share a weight share its 8-bit form, where their scales are the same.
+  ValueRef DequantizedWeight(const Layer& layer, const QuantizedWeight& quantized, std::optional<int64_t> axis) {
+    std::vector<SharedWeight>& made = weights_[layer.w];
+    for (const SharedWeight& other : made) {
+      if (other.axis == axis && other.q == quantized.q && other.scale == quantized.scale) return other.dequantized;
+    }
+    const std::string base = NameOf(layer.w);
+    const ValueRef w = Dequantize(base, edit_.AddInitializer(base + "_quantized", quantized.q),
+                                  edit_.AddInitializer(base + "_scale", quantized.scale),
+                                  edit_.AddInitializer(base + "_zero_point", quantized.zero_point), axis, layer.node);
+    made.push_back({axis, quantized.q, quantized.scale, w});
+    return w;
   }
 
   static int64_t OutputChannels(const Layer& layer) {
@@ -146,12 +166,20 @@ class Emitter {
     for (const ValueRef input : node.inputs) RemoveIfUnused(input);
   }
 
+  struct SharedWeight {
+    std::optional<int64_t> axis;
+    Tensor q, scale;
+    ValueRef dequantized;
+  };
+
   Editor& edit_;
   const Graph& graph_;
   const Placement& placement_;
   const std::vector<Grid8>& grids_;
   const bool per_channel_;
   std::map<size_t, std::pair<ValueRef, ValueRef>> scales_;  // constants by range
+  std::map<ValueRef, std::vector<SharedWeight>> weights_;   // by float weight
+  std::set<std::string> node_names_;
 };
 
 }  // namespace

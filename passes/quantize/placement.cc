@@ -42,17 +42,22 @@ bool IsLayerOp(const ir::Model& model, const ir::Node& node) {
          IsOp(model, node, "MatMul");
 }
 
-// Computed from constants alone, by ops without chance or subgraphs.
-bool IsConstantExpression(const Graph& graph, ValueRef value, int depth = 0) {
-  if (!value) return true;
-  const ir::Value& v = graph.value(value);
-  if (v.is_constant()) return true;
-  if (v.is_input || v.is_capture || !v.producer || depth > kMaxDepth) return false;
-  const ir::Node& node = graph.node(v.producer);
-  if (node.op_type == "DequantizeLinear" || node.has_subgraphs() || !analysis::IsPure(node)) return false;
-  if (analysis::IsRandom(graph, v.producer)) return false;
-  return std::all_of(node.inputs.begin(), node.inputs.end(),
-                     [&](ValueRef input) { return IsConstantExpression(graph, input, depth + 1); });
+// Values computed from constants alone, by ops without chance or subgraphs. A dequantized weight is none: the layer
+// behind it is quantized already.
+std::set<ValueRef> ConstantExpressions(const Graph& graph) {
+  std::set<ValueRef> constant;
+  for (NodeRef ref = graph.first_node(); ref; ref = graph.next_node(ref)) {
+    const ir::Node& node = graph.node(ref);
+    if (node.op_type == "DequantizeLinear" || node.has_subgraphs() || !analysis::IsPure(node)) continue;
+    if (analysis::IsRandom(graph, ref)) continue;
+    const bool all = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueRef input) {
+      return !input || graph.value(input).is_constant() || constant.contains(input);
+    });
+    for (const ValueRef output : node.outputs) {
+      if (all && output) constant.insert(output);
+    }
+  }
+  return constant;
 }
 
 class Placer {
@@ -190,19 +195,18 @@ class Placer {
     if (!producer || depth > kMaxDepth) return false;
     if (layer_of_.contains(producer)) return true;
     const ir::Node& node = graph_.node(producer);
-    if (node.inputs.empty() || node.outputs[0] != value || graph_.use_count(node.inputs[0]) != 1) {
-      if (!(Is(producer, "Add") || Is(producer, "Mul"))) return false;
-    }
-    if (Is(producer, "Relu") || Is(producer, "Clip")) return IsFused(node.inputs[0], depth + 1);
+    const auto alone = [&](ValueRef input) {
+      return input && graph_.use_count(input) == 1 && IsFused(input, depth + 1);
+    };
+    if (node.inputs.empty() || node.outputs[0] != value) return false;
+    if (Is(producer, "Relu") || Is(producer, "Clip")) return alone(node.inputs[0]);
     if (Is(producer, "BatchNormalization")) {
       const auto view = analysis::BatchNormalizationOp::From(graph_, producer, opset_);
-      return view.ok() && !view->training && IsFused(node.inputs[0], depth + 1);
+      return view.ok() && !view->training && alone(node.inputs[0]);
     }
     if ((Is(producer, "Add") || Is(producer, "Mul")) && node.inputs.size() == 2) {
-      for (size_t i = 0; i < 2; ++i) {
-        if (!ConstantOf(node.inputs[1 - i])) continue;
-        return graph_.use_count(node.inputs[i]) == 1 && IsFused(node.inputs[i], depth + 1);
-      }
+      if (ConstantOf(node.inputs[1])) return alone(node.inputs[0]);
+      if (ConstantOf(node.inputs[0])) return alone(node.inputs[1]);
     }
     return false;
   }
@@ -385,11 +389,12 @@ class Placer {
 std::vector<ValueRef> ComputedWeights(const ir::Model& model) {
   std::vector<ValueRef> found;
   const Graph& graph = model.graph;
+  const std::set<ValueRef> constant = ConstantExpressions(graph);
   for (NodeRef ref = graph.first_node(); ref; ref = graph.next_node(ref)) {
     const ir::Node& node = graph.node(ref);
     if (!IsLayerOp(model, node)) continue;
     for (const ValueRef input : node.inputs) {
-      if (!input || ConstantValue(graph, input) || !IsConstantExpression(graph, input)) continue;
+      if (!input || ConstantValue(graph, input) || !constant.contains(input)) continue;
       if (std::find(found.begin(), found.end(), input) == found.end()) found.push_back(input);
     }
   }

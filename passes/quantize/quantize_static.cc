@@ -39,6 +39,8 @@ namespace {
 constexpr int64_t kPerTensorOpset = 10, kPerChannelOpset = 13;
 // Rows whose activations are held at once, where the model leaves the choice.
 constexpr int64_t kRowsAtOnce = 16;
+// Of the range seen, whatever the percentile says.
+constexpr double kLeastShare = 1.0 / 16;
 
 // "a;b" -> {a, b}.
 std::set<std::string> ListOf(const std::string& text) {
@@ -261,9 +263,12 @@ class QuantizeStatic final : public pass::ModelPass {
       const double share = observer.histogram()->LeastErrorShare(observer.minimum(), observer.maximum());
       return quantize::GridOfRange(share * observer.minimum(), share * observer.maximum(), "mse");
     }
+    // Where nearly all values are zero, the percentile is the width of a bin: a tensor keeps a part of its range.
     const double tail = (100 - options().Number("percentile")) / 200;
-    const double lo = std::max(observer.minimum(), observer.histogram()->LowerEdge(tail));
-    const double hi = std::min(observer.maximum(), observer.histogram()->UpperEdge(tail));
+    const double lo = std::max(observer.minimum(), std::min(observer.histogram()->LowerEdge(tail),
+                                                            observer.minimum() * kLeastShare));
+    const double hi = std::min(observer.maximum(), std::max(observer.histogram()->UpperEdge(tail),
+                                                            observer.maximum() * kLeastShare));
     return quantize::GridOfRange(lo, hi, "percentile");
   }
 
