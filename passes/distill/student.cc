@@ -67,8 +67,8 @@ class Narrower {
     Decide();
     ir::Editor edit(student_.graph);
     for (const Weight& weight : weights_) Draw(edit, weight);
-    for (const auto& [value, shape] : reshapes_) {
-      edit.ReplaceInitializer(value, Tensor::Of<int64_t>({static_cast<int64_t>(shape.size())}, shape));
+    for (const auto& [value, batch, features] : reshapes_) {
+      edit.ReplaceInitializer(value, Tensor::Of<int64_t>({2}, {batch, sizes_after_[features.group] * features.factor}));
     }
     // Declared sizes inside the graph are the teacher's: the student declares its interface only.
     for (const ValueRef value : edit.graph().values()) {
@@ -106,13 +106,13 @@ class Narrower {
   }
   StatusOr<Channels> Of(ValueRef value) const {
     const auto it = value ? channels_.find(value) : channels_.end();
-    if (it == channels_.end()) return Unimplemented("its input's channels are not followed");
+    if (it == channels_.end()) return Unimplemented("the channels of its input are not followed");
     return it->second;
   }
   Status Own(ValueRef value) {
     const Graph& graph = student_.graph;
     if (!value) return OkStatus();
-    if (!graph.value(value).is_constant()) return Unimplemented("its weights are not plain initializers");
+    if (!graph.value(value).is_constant()) return Unimplemented("its weights are no initializers: run simplify first");
     if (graph.use_count(value) != 1) return Unimplemented("its weights are shared");
     return OkStatus();
   }
@@ -129,11 +129,18 @@ class Narrower {
     if (Binary().count(op) > 0) return FollowBinary(ref);
     if (op == "Constant") return OkStatus();
     if (Elementwise().count(op) > 0) {
-      AZ_ASSIGN_OR_RETURN(const Channels in, Of(analysis::InputAt(node, 0)));
-      channels_[node.outputs[0]] = in;
+      const auto in = Of(analysis::InputAt(node, 0));
+      if (!in.ok()) return Keep(ref);
+      channels_[node.outputs[0]] = *in;
       return OkStatus();
     }
-    // Anything else may mix channels: they keep their number before and after.
+    return Keep(ref);
+  }
+
+  // An op that may mix channels: they keep their number before and after, and it keeps its parameters.
+  Status Keep(NodeRef ref) {
+    const Graph& graph = student_.graph;
+    const ir::Node& node = graph.node(ref);
     for (const ValueRef input : node.inputs) {
       if (input && channels_.count(input) > 0) fixed_.insert(channels_[input].group);
     }
@@ -212,15 +219,16 @@ class Narrower {
     channels_[y] = out;
   }
 
-  void AddVector(ValueRef value, Channels channels, Role role) {
+  // One number for each channel, along `axis` (the last when absent); one for all channels keeps its shape.
+  void AddVector(ValueRef value, Channels channels, Role role, std::optional<size_t> axis = std::nullopt) {
     if (!value) return;
     Weight weight;
     weight.value = value;
     const ir::Shape& dims = student_.graph.value(value).initializer->tensor.dims();
-    // The channel axis of a bias of any rank is its last; a bias of one element for all keeps its shape.
-    if (!dims.empty() && dims.back() != 1) {
+    const size_t along = axis.value_or(dims.empty() ? 0 : dims.size() - 1);
+    if (along < dims.size() && dims[along] != 1) {
       weight.out = channels;
-      weight.out_axis = dims.size() - 1;
+      weight.out_axis = along;
     }
     weight.role = role;
     weights_.push_back(weight);
@@ -242,26 +250,26 @@ class Narrower {
   Status FollowFlat(NodeRef ref) {
     const ir::Node& node = student_.graph.node(ref);
     const ValueRef x = node.inputs[0], y = node.outputs[0];
-    AZ_ASSIGN_OR_RETURN(Channels in, Of(x));
+    const auto found = Of(x);
     const auto before = AxisSize(x), after = AxisSize(y);
-    if (!before || !after || types_.rank(y) != std::optional<int64_t>(2)) return Unimplemented("not a plain flattening");
+    if (!found.ok() || !before || !after || types_.rank(y) != std::optional<int64_t>(2)) return Keep(ref);
+    Channels in = *found;
     const ir::Type& type = types_.type(x);
     int64_t spatial = 1;
     for (size_t i = 2; i < type.shape->size(); ++i) {
-      if (!type.shape->at(i).known()) return Unimplemented("the size of its input is not known");
+      if (!type.shape->at(i).known()) return Keep(ref);
       spatial *= *type.shape->at(i).value;
     }
-    if (*before * spatial != *after) return Unimplemented("not a plain flattening");
+    if (*before * spatial != *after) return Keep(ref);
     in.factor *= spatial;
     if (node.op_type == "Reshape") {
       AZ_ASSIGN_OR_RETURN(const auto reshape, analysis::ReshapeOp::From(student_.graph, ref, opset_));
       const auto shape = reshape.shape.Constant(student_.graph);
-      if (!shape || shape->size() != 2) return Unimplemented("its shape is computed");
+      if (!shape || shape->size() != 2) return Keep(ref);
       if (shape->at(1) != -1) {
         // [N, features]: the number of features follows the channels.
-        if (shape->at(0) == -1) return Unimplemented("its batch is inferred from a fixed number of features");
-        AZ_RETURN_IF_ERROR(Own(reshape.shape.input));
-        reshapes_.emplace_back(reshape.shape.input, std::vector<int64_t>{shape->at(0), -1});
+        if (!Own(reshape.shape.input).ok()) return Keep(ref);
+        reshapes_.push_back({reshape.shape.input, shape->at(0), in});
       }
     }
     channels_[y] = in;
@@ -274,14 +282,14 @@ class Narrower {
     for (const ValueRef input : node.inputs) {
       const auto constant = analysis::ConstantValue(student_.graph, input);
       if (constant) continue;
-      AZ_ASSIGN_OR_RETURN(const Channels in, Of(input));
+      const auto found = Of(input);
+      if (!found.ok()) return Keep(ref);
+      const Channels in = *found;
       if (!tied) {
         tied = in;
         continue;
       }
-      if (tied->factor != in.factor || sizes_[tied->group] != sizes_[in.group]) {
-        return Unimplemented("its operands have different channels");
-      }
+      if (tied->factor != in.factor || sizes_[tied->group] != sizes_[in.group]) return Keep(ref);
       Tie(tied->group, in.group);
     }
     if (!tied) return OkStatus();
@@ -289,11 +297,14 @@ class Narrower {
       const auto constant = analysis::ConstantValue(student_.graph, input);
       if (!constant || constant->element_count() == 1) continue;
       const ir::Shape& dims = constant->dims();
-      const auto rank = types_.rank(node.outputs[0]);
-      const bool bias = rank == std::optional<int64_t>(2) && dims.back() == constant->element_count();
-      if (!bias) return Unimplemented("a constant operand with channels");
+      // Broadcasting aligns from the right: where axis 1 of the result lies in the constant.
+      const int64_t axis = static_cast<int64_t>(dims.size()) - types_.rank(node.outputs[0]).value_or(0) + 1;
+      const bool bias = axis >= 0 && axis < static_cast<int64_t>(dims.size()) &&
+                        dims[static_cast<size_t>(axis)] == constant->element_count();
+      if (!bias) return Unimplemented("a constant operand that is not one number for each channel");
       AZ_RETURN_IF_ERROR(Own(input));
-      AddVector(input, *tied, node.op_type == "Mul" || node.op_type == "Div" ? Role::kOne : Role::kZero);
+      AddVector(input, *tied, node.op_type == "Mul" || node.op_type == "Div" ? Role::kOne : Role::kZero,
+                static_cast<size_t>(axis));
     }
     channels_[node.outputs[0]] = *tied;
     return OkStatus();
@@ -350,7 +361,12 @@ class Narrower {
   std::vector<int64_t> sizes_, sizes_after_;
   std::set<size_t> fixed_;
   std::vector<Weight> weights_;
-  std::vector<std::pair<ValueRef, std::vector<int64_t>>> reshapes_;
+  struct Flattening {
+    ValueRef shape;
+    int64_t batch;
+    Channels features;
+  };
+  std::vector<Flattening> reshapes_;
   std::vector<std::pair<NodeRef, size_t>> depthwise_;
   uint64_t stream_ = 0;
 };

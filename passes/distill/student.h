@@ -2,6 +2,7 @@
 //
 // Channels are followed through the graph in groups that must stay equal (an addition ties its operands, a depthwise
 // convolution its input and output); each group that does not reach the model's interface is narrowed by `width`.
+// An op that may mix channels keeps them as they are, before and after, and its own parameters too.
 // Tests: tests/passes/distill_export_test.cc.
 #pragma once
 

@@ -183,6 +183,45 @@ TEST(DistillStudent, IsNarrowRunsAndKeepsTheInterface) {
   EXPECT_NEAR(squares / static_cast<double>(weights.size()), 2.0 / 9, 0.15);
 }
 
+// What real exports do: a bias added as [C, 1, 1], a fixed [N, features] reshape, and channels that pass an op nobody
+// follows (here a Pad), whose size then stays.
+TEST(DistillStudent, FollowsReshapesAndKeepsWhatItDoesNotKnow) {
+  ir::Model model = MakeModel(13);
+  GraphBuilder(model.graph)
+      .Input("x", {"2", "1", "4", "4"})
+      .Init("w1", Normal({8, 1, 3, 3}, 1))
+      .Init("bias", Normal({8, 1, 1}, 2))
+      .Init("w2", Normal({6, 8, 1, 1}, 3))
+      .Init("pads", ::assize::testing::Longs({0, 1, 0, 0, 0, 1, 0, 0}))
+      .Init("w3", Normal({4, 8, 1, 1}, 4))
+      .Init("shape", ::assize::testing::Longs({-1, 16}))
+      .Init("w4", Normal({16, 3}, 5))
+      .Node("Conv", {"x", "w1"}, {"c1"})
+      .Node("Add", {"c1", "bias"}, {"a1"})
+      .Node("Conv", {"a1", "w2"}, {"c2"})
+      .Node("Pad", {"c2", "pads"}, {"p"})
+      .Node("Conv", {"p", "w3"}, {"c3"})
+      .Node("Reshape", {"c3", "shape"}, {"r"})
+      .Node("MatMul", {"r", "w4"}, {"y"})
+      .Output("y");
+  const auto student = distill::MakeStudent(model, {.width = 0.5, .seed = 1});
+  ASSERT_TRUE(student.ok()) << Message(student.status());
+  const auto dims = [&](const char* name) {
+    return student->graph.value(student->graph.FindValue(name)).initializer->tensor.dims();
+  };
+  EXPECT_EQ(dims("w1"), (ir::Shape{4, 1, 3, 3}));
+  EXPECT_EQ(dims("bias"), (ir::Shape{4, 1, 1}));
+  EXPECT_EQ(dims("w2"), (ir::Shape{6, 4, 1, 1}));
+  EXPECT_EQ(dims("w3"), (ir::Shape{2, 8, 1, 1}));
+  EXPECT_EQ(dims("w4"), (ir::Shape{8, 3}));
+  ReferenceEvaluator evaluator;
+  auto runner = evaluator.Prepare(*student, {"y"});
+  ASSERT_TRUE(runner.ok());
+  const auto result = (*runner)->Run(*Rows("x", {1, 4, 4}, 2).Batch(0, 2));
+  ASSERT_TRUE(result.ok()) << Message(result.status());
+  EXPECT_EQ((*result)[0].dims(), (ir::Shape{2, 3}));
+}
+
 TEST(DistillStudent, SaysWhatItCannotFollow) {
   ir::Model model = MakeModel(13);
   GraphBuilder(model.graph)
