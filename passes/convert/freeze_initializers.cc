@@ -2,12 +2,13 @@
 //
 //   before  input W (default: initializer W)      after  initializer W
 //
-// Below IR version 4 every initializer had to be listed as an input too; a caller could replace a weight by feeding
-// it, so no pass may take it for a constant. This one gives that possibility up: what callers see changes.
+// Below IR version 4 every initializer had to be listed as an input too; a caller could replace a
+// weight by feeding it, so no pass may take it for a constant. This one gives that possibility up:
+// what callers see changes.
 //
-// Needs     nothing; the IR version becomes at least 4, the first that has initializers which are no inputs.
-// Numerics  exact, for callers that feed none of them.
-// Not done  choosing among them.        Tests  tests/passes/freeze_initializers_test.cc
+// Needs     nothing; the IR version becomes at least 4, the first that has initializers which are
+// no inputs. Numerics  exact, for callers that feed none of them. Not done  choosing among them.
+// Tests  tests/passes/freeze_initializers_test.cc
 #include "lib/pass/pass.h"
 
 namespace assize::passes {

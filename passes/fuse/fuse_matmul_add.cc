@@ -2,11 +2,13 @@
 //
 //   before  y = Add(MatMul(a, b), c)      after  y = Gemm(a, b, c)
 //
-// Shapes    a [M, K], b [K, N]; c broadcasts to [M, N] and does not widen it: [N], [1, N], [M, 1], [M, N], [1] or [].
-// Needs     both ranks 2, known from graph inputs and constants; float, double or float16; the MatMul's result used
+// Shapes    a [M, K], b [K, N]; c broadcasts to [M, N] and does not widen it: [N], [1, N], [M, 1],
+// [M, N], [1] or []. Needs     both ranks 2, known from graph inputs and constants; float, double
+// or float16; the MatMul's result used
 //           once and no graph output.
-// Numerics  the sum may be rounded once instead of twice: bound kReassociate in lib/verify/tolerance.h.
-// Not done  batched MatMul; a quantized MatMul.        Tests  tests/passes/fuse_matmul_add_test.cc
+// Numerics  the sum may be rounded once instead of twice: bound kReassociate in
+// lib/verify/tolerance.h. Not done  batched MatMul; a quantized MatMul.        Tests
+// tests/passes/fuse_matmul_add_test.cc
 #include "lib/analysis/ops.h"
 #include "lib/pass/pass.h"
 #include "lib/pass/rewrite.h"
@@ -25,12 +27,13 @@ struct FuseMatmulAddMatch {
 class FuseMatmulAdd final : public pass::PatternPass<FuseMatmulAddMatch> {
  public:
   pass::Descriptor Describe() const override {
-    return {.summary = "Makes one Gemm of a MatMul and the Add of a bias", .tolerance = verify::kReassociate};
+    return {.summary = "Makes one Gemm of a MatMul and the Add of a bias",
+            .tolerance = verify::kReassociate};
   }
   bool NeedsTypes() const override { return true; }
 
-  std::optional<FuseMatmulAddMatch> Match(const pass::GraphContext& context, const Graph& graph, NodeRef ref,
-                                          pass::MatchLog& why) const override {
+  std::optional<FuseMatmulAddMatch> Match(const pass::GraphContext& context, const Graph& graph,
+                                          NodeRef ref, pass::MatchLog& why) const override {
     const int64_t opset = context.opset().value_or(0);
     const auto add = analysis::BinaryOp::From(graph, ref, opset);
     if (!add.ok() || add->op_type != "Add") return std::nullopt;
@@ -42,11 +45,14 @@ class FuseMatmulAdd final : public pass::PatternPass<FuseMatmulAddMatch> {
       if (graph.use_count(sum) != 1) return why.Because("the MatMul's result has other uses");
       const analysis::TypeTable& types = *context.types;
       const ir::DType dtype = types.type(matmul->a).dtype;
-      if (dtype != ir::DType::kFloat && dtype != ir::DType::kDouble && dtype != ir::DType::kFloat16) {
+      if (dtype != ir::DType::kFloat && dtype != ir::DType::kDouble &&
+          dtype != ir::DType::kFloat16) {
         return why.Because("the element type is not float, double or float16");
       }
-      if (types.rank(matmul->a) != 2 || types.rank(matmul->b) != 2) return why.Because("an operand is not known to have rank 2");
-      if (!Broadcasts(types.type(c), types.type(matmul->y))) return why.Because("the addend is not known to be a bias");
+      if (types.rank(matmul->a) != 2 || types.rank(matmul->b) != 2)
+        return why.Because("an operand is not known to have rank 2");
+      if (!Broadcasts(types.type(c), types.type(matmul->y)))
+        return why.Because("the addend is not known to be a bias");
       return FuseMatmulAddMatch{producer, ref, matmul->a, matmul->b, c, add->y};
     }
     return std::nullopt;
@@ -72,7 +78,9 @@ class FuseMatmulAdd final : public pass::PatternPass<FuseMatmulAddMatch> {
  private:
   // Every dim of c is 1, or surely that of y; c has no more dims than y.
   static bool Broadcasts(const ir::Type& c, const ir::Type& y) {
-    if (!c.is_tensor() || !c.shape || !y.is_tensor() || !y.shape || c.shape->size() > y.shape->size()) return false;
+    if (!c.is_tensor() || !c.shape || !y.is_tensor() || !y.shape ||
+        c.shape->size() > y.shape->size())
+      return false;
     for (size_t i = 0; i < c.shape->size(); ++i) {
       const ir::Dim& p = (*c.shape)[i];
       const ir::Dim& q = (*y.shape)[i + y.shape->size() - c.shape->size()];

@@ -3,11 +3,12 @@
 //   before  y = Conv(Pad(x, [0,0,1,1, 0,0,1,1]), W){pads=p}      after  y = Conv(x, W){pads=p+1}
 //
 // Shapes    x [N, C, *S]; only spatial axes are padded.
-// Needs     constant mode with value 0, constant pads >= 0 and none on N and C; the Pad's result used once and no graph
+// Needs     constant mode with value 0, constant pads >= 0 and none on N and C; the Pad's result
+// used once and no graph
 //           output; auto_pad NOTSET or VALID.
-// Numerics  the products with padded zeros leave the sum: bound kReassociate in lib/verify/tolerance.h.
-// Not done  pooling (its padding is no zero); quantized convolutions; negative pads.
-// Tests     tests/passes/fuse_pad_conv_test.cc
+// Numerics  the products with padded zeros leave the sum: bound kReassociate in
+// lib/verify/tolerance.h. Not done  pooling (its padding is no zero); quantized convolutions;
+// negative pads. Tests     tests/passes/fuse_pad_conv_test.cc
 #include <algorithm>
 
 #include "lib/analysis/attributes.h"
@@ -29,11 +30,12 @@ struct FusePadConvMatch {
 class FusePadConv final : public pass::PatternPass<FusePadConvMatch> {
  public:
   pass::Descriptor Describe() const override {
-    return {.summary = "Moves a zero Pad into the Conv that it feeds", .tolerance = verify::kReassociate};
+    return {.summary = "Moves a zero Pad into the Conv that it feeds",
+            .tolerance = verify::kReassociate};
   }
 
-  std::optional<FusePadConvMatch> Match(const pass::GraphContext& context, const Graph& graph, NodeRef ref,
-                                        pass::MatchLog& why) const override {
+  std::optional<FusePadConvMatch> Match(const pass::GraphContext& context, const Graph& graph,
+                                        NodeRef ref, pass::MatchLog& why) const override {
     const int64_t opset = context.opset().value_or(0);
     const auto conv = analysis::ConvOp::From(graph, ref, opset);
     if (!conv.ok()) return std::nullopt;
@@ -42,14 +44,18 @@ class FusePadConv final : public pass::PatternPass<FusePadConvMatch> {
                               : StatusOr<analysis::PadOp>(NotFound("no producer"));
     if (!pad.ok()) return std::nullopt;
     if (graph.use_count(pad->y) != 1) return why.Because("the Pad's result has other uses");
-    if (pad->mode != analysis::PadOp::Mode::kConstant) return why.Because("the Pad's mode is not constant");
-    if (pad->value.given() && pad->value.Constant(graph) != 0.0) return why.Because("the Pad's value is not 0");
+    if (pad->mode != analysis::PadOp::Mode::kConstant)
+      return why.Because("the Pad's mode is not constant");
+    if (pad->value.given() && pad->value.Constant(graph) != 0.0)
+      return why.Because("the Pad's value is not 0");
     const ir::Tensor* w = graph.ConstantOf(conv->w);
-    const auto rank = w != nullptr ? static_cast<size_t>(w->rank()) : conv->window.kernel_shape.size() + 2;
+    const auto rank =
+        w != nullptr ? static_cast<size_t>(w->rank()) : conv->window.kernel_shape.size() + 2;
     if (rank < 3) return why.Because("the rank of the Conv is not known");
     const auto pads = pad->ConstantPads(graph, rank);
     if (!pads) return why.Because("the pads are not constant, or not over all axes");
-    if (std::any_of(pads->begin(), pads->end(), [](int64_t p) { return p < 0; })) return why.Because("a pad is negative");
+    if (std::any_of(pads->begin(), pads->end(), [](int64_t p) { return p < 0; }))
+      return why.Because("a pad is negative");
     if ((*pads)[0] != 0 || (*pads)[1] != 0 || (*pads)[rank] != 0 || (*pads)[rank + 1] != 0) {
       return why.Because("batch or channels are padded");
     }

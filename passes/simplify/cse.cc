@@ -2,11 +2,12 @@
 //
 //   before  a = Relu(x);  b = Relu(x);  y = Add(a, b)      after  a = Relu(x);  y = Add(a, a)
 //
-// Needs     same op, inputs and attributes; constants count by content. Graph outputs keep their names, so two that
+// Needs     same op, inputs and attributes; constants count by content. Graph outputs keep their
+// names, so two that
 //           compute the same both stay.
 // Numerics  exact.
-// Not done  random ops, ops with subgraphs, ops outside ONNX's domains; commuted inputs; across graphs.
-// Tests     tests/passes/cse_test.cc
+// Not done  random ops, ops with subgraphs, ops outside ONNX's domains; commuted inputs; across
+// graphs. Tests     tests/passes/cse_test.cc
 #include <map>
 
 #include "lib/analysis/node_key.h"
@@ -52,7 +53,8 @@ class Cse final : public pass::ModelPass {
       if (!key) continue;
       const auto [it, added] = first.emplace(*key, node);
       if (added || !CanMerge(edit.graph(), node, it->second)) continue;
-      const std::vector<ir::ValueRef> from = edit.graph().node(node).outputs, to = edit.graph().node(it->second).outputs;
+      const std::vector<ir::ValueRef> from = edit.graph().node(node).outputs,
+                                      to = edit.graph().node(it->second).outputs;
       for (size_t i = 0; i < from.size(); ++i) {
         if (from[i]) pass::ReplaceValue(edit, from[i], to[i]);
       }

@@ -4,7 +4,8 @@
 //
 // Needs     nothing; works in subgraphs and functions too.
 // Numerics  exact: no value that remains is computed differently.
-// Not done  ops outside ONNX's own domains and calls of functions: they may have effects. Initializers that
+// Not done  ops outside ONNX's own domains and calls of functions: they may have effects.
+// Initializers that
 //           become unused stay: eliminate-unused-initializers.
 // Tests     tests/passes/eliminate_dead_nodes_test.cc
 #include "lib/analysis/traits.h"
@@ -36,8 +37,8 @@ class EliminateDeadNodes final : public pass::ModelPass {
   }
 
  private:
-  // Users come after producers, so one walk from the end sees every node after its users are gone. Subgraphs go
-  // first: a capture they drop may free a node of this graph.
+  // Users come after producers, so one walk from the end sees every node after its users are gone.
+  // Subgraphs go first: a capture they drop may free a node of this graph.
   static int64_t Sweep(ir::Editor& edit) {
     int64_t removed = 0;
     const std::vector<NodeRef> nodes = edit.graph().nodes();

@@ -2,11 +2,14 @@
 //
 //   before  a = Identity(x);  b = Dropout(a);  y = Relu(b)      after  y = Relu(x)
 //
-// Removes   Identity; Dropout in inference mode whose mask nobody uses; Cast to the type that is there; Reshape,
-//           Flatten, Expand to the shape that is there; Transpose with the identity permutation; Pad with zeros
-//           only; Slice that keeps all; Squeeze and Unsqueeze of no axes; Concat, Sum, Min, Max, Mean of one input;
-//           Mul by 1, Div by 1, Sub of 0, Pow to 1 where the constant has one element and no higher rank.
-// Needs     for the ones about shapes: dims known from graph inputs and constants. A node between a graph input (or a
+// Removes   Identity; Dropout in inference mode whose mask nobody uses; Cast to the type that is
+// there; Reshape,
+//           Flatten, Expand to the shape that is there; Transpose with the identity permutation;
+//           Pad with zeros only; Slice that keeps all; Squeeze and Unsqueeze of no axes; Concat,
+//           Sum, Min, Max, Mean of one input; Mul by 1, Div by 1, Sub of 0, Pow to 1 where the
+//           constant has one element and no higher rank.
+// Needs     for the ones about shapes: dims known from graph inputs and constants. A node between a
+// graph input (or a
 //           constant) and a graph output stays: the output needs its own name.
 // Numerics  exact. x + 0 is not removed: it turns -0 into +0.
 // Tests     tests/passes/eliminate_identity_test.cc
@@ -36,7 +39,9 @@ using Shape = std::optional<ir::Shape>;
 // Static shapes that are equal. Symbolic dims of one name are equal as well.
 bool SameShape(const TypeTable& types, ValueRef a, ValueRef b) {
   const ir::Type &x = types.type(a), &y = types.type(b);
-  if (!x.is_tensor() || !y.is_tensor() || !x.shape || !y.shape || x.shape->size() != y.shape->size()) return false;
+  if (!x.is_tensor() || !y.is_tensor() || !x.shape || !y.shape ||
+      x.shape->size() != y.shape->size())
+    return false;
   for (size_t i = 0; i < x.shape->size(); ++i) {
     const ir::Dim &p = (*x.shape)[i], &q = (*y.shape)[i];
     const bool same_number = p.known() && q.known() && *p.value == *q.value;
@@ -58,7 +63,8 @@ bool IsIdentityPerm(const std::vector<int64_t>& perm) {
 }
 
 // One element with exactly this value, which broadcasting does not let change the shape of x.
-bool IsNeutral(const Graph& graph, const TypeTable& types, ValueRef x, ValueRef constant, double wanted) {
+bool IsNeutral(const Graph& graph, const TypeTable& types, ValueRef x, ValueRef constant,
+               double wanted) {
   const auto tensor = analysis::ConstantValue(graph, constant);
   if (!tensor || tensor->element_count() != 1) return false;
   if (!ir::IsFloating(tensor->dtype()) && !ir::IsInteger(tensor->dtype())) return false;
@@ -85,7 +91,8 @@ ValueRef GivenBack(const Graph& graph, NodeRef ref, int64_t opset, const TypeTab
     const ir::Type& type = types.type(x);
     return cast.ok() && type.is_tensor() && type.dtype == cast->to ? x : ValueRef();
   }
-  if (op == "Reshape" || op == "Flatten" || op == "Expand") return SameShape(types, x, y) ? x : ValueRef();
+  if (op == "Reshape" || op == "Flatten" || op == "Expand")
+    return SameShape(types, x, y) ? x : ValueRef();
   if (op == "Transpose") {
     const auto transpose = analysis::TransposeOp::From(graph, ref, opset);
     return transpose.ok() && IsIdentityPerm(transpose->perm) ? x : ValueRef();
@@ -111,7 +118,8 @@ ValueRef GivenBack(const Graph& graph, NodeRef ref, int64_t opset, const TypeTab
   const ValueRef second = analysis::InputAt(node, 1);
   if (!second) return {};
   if (op == "Mul" && IsNeutral(graph, types, second, x, 1)) return second;
-  if ((op == "Mul" || op == "Div" || op == "Pow") && IsNeutral(graph, types, x, second, 1)) return x;
+  if ((op == "Mul" || op == "Div" || op == "Pow") && IsNeutral(graph, types, x, second, 1))
+    return x;
   if (op == "Sub" && IsNeutral(graph, types, x, second, 0)) return x;
   return {};
 }
@@ -125,8 +133,8 @@ class EliminateIdentity final : public pass::PatternPass<EliminateIdentityMatch>
   }
   bool NeedsTypes() const override { return true; }
 
-  std::optional<EliminateIdentityMatch> Match(const pass::GraphContext& context, const Graph& graph, NodeRef ref,
-                                              pass::MatchLog& why) const override {
+  std::optional<EliminateIdentityMatch> Match(const pass::GraphContext& context, const Graph& graph,
+                                              NodeRef ref, pass::MatchLog& why) const override {
     const ValueRef to = GivenBack(graph, ref, context.opset().value_or(0), *context.types);
     if (!to) return std::nullopt;
     const ir::Node& node = graph.node(ref);

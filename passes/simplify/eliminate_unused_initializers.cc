@@ -2,14 +2,17 @@
 //
 // Needs     nothing; an initializer that is a graph input as well stays, since callers may name it.
 // Numerics  exact: nothing that remains reads them.
-// Not done  Constant nodes: eliminate-dead-nodes.        Tests  tests/passes/eliminate_unused_initializers_test.cc
+// Not done  Constant nodes: eliminate-dead-nodes.        Tests
+// tests/passes/eliminate_unused_initializers_test.cc
 #include "lib/pass/pass.h"
 
 namespace assize::passes {
 
 class EliminateUnusedInitializers final : public pass::ModelPass {
  public:
-  pass::Descriptor Describe() const override { return {.summary = "Removes initializers that nothing uses"}; }
+  pass::Descriptor Describe() const override {
+    return {.summary = "Removes initializers that nothing uses"};
+  }
 
   Status Run(ir::Model& model, pass::Context& context) override {
     ir::Editor edit(model.graph);

@@ -1,12 +1,17 @@
 // Evaluates nodes whose inputs are all constant, and keeps their results as initializers.
 //
-//   before  c = Add(a, b)  with initializers a, b;  y = Mul(x, c)      after  y = Mul(x, c)  with initializer c
+//   before  c = Add(a, b)  with initializers a, b;  y = Mul(x, c)      after  y = Mul(x, c)  with
+//   initializer c
 //
-// Needs     an evaluator; every input constant (an initializer that is also an input never is); results that are no
-//           graph outputs; each result at most max-result-bytes, or not larger than the constants it replaces.
+// Needs     an evaluator; every input constant (an initializer that is also an input never is);
+// results that are no
+//           graph outputs; each result at most max-result-bytes, or not larger than the constants
+//           it replaces.
 // Numerics  exact: the very results that the evaluator gives when the model runs.
-// Not done  random ops, ops with subgraphs, ops outside ONNX's domains; QuantizeLinear and DequantizeLinear (they are
-//           how a quantized graph says what it is); functions' bodies, subgraphs, IR versions below 4.
+// Not done  random ops, ops with subgraphs, ops outside ONNX's domains; QuantizeLinear and
+// DequantizeLinear (they are
+//           how a quantized graph says what it is); functions' bodies, subgraphs, IR versions
+//           below 4.
 // Tests     tests/passes/fold_constants_test.cc
 #include <algorithm>
 
@@ -29,7 +34,8 @@ class FoldConstants final : public pass::ModelPass {
             .options = {{.name = "max-result-bytes",
                          .type = pass::OptionType::kInt,
                          .default_text = "1048576",
-                         .summary = "largest result that may exceed the constants it replaces, in bytes",
+                         .summary =
+                             "largest result that may exceed the constants it replaces, in bytes",
                          .min = 0}},
             .needs_evaluator = true};
   }
@@ -51,7 +57,8 @@ class FoldConstants final : public pass::ModelPass {
       StatusOr<std::vector<ir::Tensor>> results = std::vector<ir::Tensor>();
       if (reason.empty()) {
         results = Evaluate(model, node, context);
-        reason = results.ok() ? TooLarge(model.graph, node, BytesOf(*results)) : "the evaluator cannot run it";
+        reason = results.ok() ? TooLarge(model.graph, node, BytesOf(*results))
+                              : "the evaluator cannot run it";
       }
       if (!reason.empty()) {
         ++(*context.statistics)["declined: " + reason];
@@ -66,16 +73,17 @@ class FoldConstants final : public pass::ModelPass {
  private:
   static bool IsFoldable(const Graph& graph, NodeRef ref) {
     const ir::Node& node = graph.node(ref);
-    const bool left_alone = !analysis::IsPure(node) || analysis::IsRandom(graph, ref) || node.has_subgraphs() ||
-                            analysis::IsControlFlow(node) || node.op_type == "Constant" ||
-                            node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear";
+    const bool left_alone = !analysis::IsPure(node) || analysis::IsRandom(graph, ref) ||
+                            node.has_subgraphs() || analysis::IsControlFlow(node) ||
+                            node.op_type == "Constant" || node.op_type == "QuantizeLinear" ||
+                            node.op_type == "DequantizeLinear";
     if (left_alone || node.inputs.empty()) return false;
     const bool constant = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueRef v) {
       return !v || graph.ConstantOf(v) != nullptr;
     });
     return constant && std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueRef v) {
-      return !v || graph.value(v).graph_output_uses == 0;
-    });
+             return !v || graph.value(v).graph_output_uses == 0;
+           });
   }
 
   static std::vector<std::string> ResultNames(const Graph& graph, const ir::Node& node) {
@@ -87,7 +95,8 @@ class FoldConstants final : public pass::ModelPass {
   }
 
   // Runs a model that holds nothing but the node and its constants.
-  static StatusOr<std::vector<ir::Tensor>> Evaluate(const ir::Model& model, NodeRef ref, pass::Context& context) {
+  static StatusOr<std::vector<ir::Tensor>> Evaluate(const ir::Model& model, NodeRef ref,
+                                                    pass::Context& context) {
     const Graph& graph = model.graph;
     const ir::Node& node = graph.node(ref);
     ir::Model single;
@@ -116,7 +125,8 @@ class FoldConstants final : public pass::ModelPass {
     for (const ValueRef v : single.graph.node(added).outputs) {
       if (v) edit.AddOutput(v);
     }
-    AZ_ASSIGN_OR_RETURN(const auto runner, context.services.exact()->Prepare(single, ResultNames(graph, node)));
+    AZ_ASSIGN_OR_RETURN(const auto runner,
+                        context.services.exact()->Prepare(single, ResultNames(graph, node)));
     return runner->Run({});
   }
 

@@ -1,6 +1,7 @@
 // Sabotage: makes the first node read a result of the last one, a cycle.
 //
-// Caught by  the verifier after the pass (AZ-VER-0013).        Tests  tests/passes/sabotage_break_ssa_test.cc
+// Caught by  the verifier after the pass (AZ-VER-0013).        Tests
+// tests/passes/sabotage_break_ssa_test.cc
 #include "lib/pass/pass.h"
 
 namespace assize::passes {

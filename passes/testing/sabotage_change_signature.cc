@@ -8,7 +8,9 @@ namespace assize::passes {
 
 class SabotageChangeSignature final : public pass::ModelPass {
  public:
-  pass::Descriptor Describe() const override { return {.summary = "Renames a graph input", .idempotent = false}; }
+  pass::Descriptor Describe() const override {
+    return {.summary = "Renames a graph input", .idempotent = false};
+  }
 
   Status Run(ir::Model& model, pass::Context&) override {
     if (model.graph.inputs().empty()) return OkStatus();

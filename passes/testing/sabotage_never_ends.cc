@@ -1,6 +1,7 @@
 // Sabotage: a pattern that matches again after each rewrite.
 //
-// Caught by  the pattern driver's limit, kMaxPatternRounds.        Tests  tests/passes/sabotage_never_ends_test.cc
+// Caught by  the pattern driver's limit, kMaxPatternRounds.        Tests
+// tests/passes/sabotage_never_ends_test.cc
 #include "lib/pass/pass.h"
 
 namespace assize::passes {
@@ -11,10 +12,12 @@ struct SabotageNeverEndsMatch {
 
 class SabotageNeverEnds final : public pass::PatternPass<SabotageNeverEndsMatch> {
  public:
-  pass::Descriptor Describe() const override { return {.summary = "Matches again after each rewrite"}; }
+  pass::Descriptor Describe() const override {
+    return {.summary = "Matches again after each rewrite"};
+  }
 
-  std::optional<SabotageNeverEndsMatch> Match(const pass::GraphContext&, const ir::Graph&, ir::NodeRef node,
-                                              pass::MatchLog&) const override {
+  std::optional<SabotageNeverEndsMatch> Match(const pass::GraphContext&, const ir::Graph&,
+                                              ir::NodeRef node, pass::MatchLog&) const override {
     return SabotageNeverEndsMatch{node};
   }
 

@@ -1,6 +1,8 @@
-// Sabotage: multiplies the first element of the first float weight by 1 + amount, structure untouched.
+// Sabotage: multiplies the first element of the first float weight by 1 + amount, structure
+// untouched.
 //
-// Caught by  the differential run before and after the pass.        Tests  tests/passes/sabotage_wrong_math_test.cc
+// Caught by  the differential run before and after the pass.        Tests
+// tests/passes/sabotage_wrong_math_test.cc
 #include "lib/pass/pass.h"
 
 namespace assize::passes {

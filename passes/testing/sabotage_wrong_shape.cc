@@ -1,14 +1,16 @@
 // Sabotage: gives the first weight of rank 2 or more one row too many.
 //
-// Caught by  the manager's comparison of what type inference finds wrong before and after (AZ-VER-0040).
-// Tests      tests/passes/sabotage_wrong_shape_test.cc
+// Caught by  the manager's comparison of what type inference finds wrong before and after
+// (AZ-VER-0040). Tests      tests/passes/sabotage_wrong_shape_test.cc
 #include "lib/pass/pass.h"
 
 namespace assize::passes {
 
 class SabotageWrongShape final : public pass::ModelPass {
  public:
-  pass::Descriptor Describe() const override { return {.summary = "Gives a weight a wrong shape", .idempotent = false}; }
+  pass::Descriptor Describe() const override {
+    return {.summary = "Gives a weight a wrong shape", .idempotent = false};
+  }
 
   Status Run(ir::Model& model, pass::Context&) override {
     ir::Editor edit(model.graph);

@@ -20,8 +20,14 @@ using assize::testing::Normal;
 TEST(Cost, CountsOneRow) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"batch", "4", "6", "6"}).Init("W", Normal({8, 2, 3, 3}, 1)).Init("M", Normal({128, 3}, 2)).Init("c", Floats({3}, {0, -0.0f, 2}));
-  b.Node("Conv", {"x", "W"}, {"y1"}, {Int("group", 2)}).Node("Flatten", {"y1"}, {"f"}).Node("Gemm", {"f", "M", "c"}, {"y"}).Output("y");
+  b.Input("x", {"batch", "4", "6", "6"})
+      .Init("W", Normal({8, 2, 3, 3}, 1))
+      .Init("M", Normal({128, 3}, 2))
+      .Init("c", Floats({3}, {0, -0.0f, 2}));
+  b.Node("Conv", {"x", "W"}, {"y1"}, {Int("group", 2)})
+      .Node("Flatten", {"y1"}, {"f"})
+      .Node("Gemm", {"f", "M", "c"}, {"y"})
+      .Output("y");
   const auto cost = CostOf(model);
   ASSERT_TRUE(cost.ok());
   EXPECT_TRUE(cost->macs_complete);
@@ -36,7 +42,10 @@ TEST(Cost, CountsOneRow) {
 TEST(Cost, AFixedBatchCountsOneRowToo) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"10", "4"}).Init("M", Normal({4, 3}, 2)).Node("MatMul", {"x", "M"}, {"y"}).Output("y");
+  b.Input("x", {"10", "4"})
+      .Init("M", Normal({4, 3}, 2))
+      .Node("MatMul", {"x", "M"}, {"y"})
+      .Output("y");
   EXPECT_EQ(CostOf(model)->macs, 12);
 }
 
@@ -44,7 +53,11 @@ TEST(Cost, SaysWhenAShapeIsMissing) {
   ir::Model model = MakeModel();
   model.set_opset("com.example", 1);
   GraphBuilder b(model.graph);
-  b.Input("x", {"N", "4"}).Init("M", Normal({4, 3}, 2)).Node("Custom", {"x"}, {"u"}, {}, "com.example").Node("MatMul", {"u", "M"}, {"y"}).Output("y");
+  b.Input("x", {"N", "4"})
+      .Init("M", Normal({4, 3}, 2))
+      .Node("Custom", {"x"}, {"u"}, {}, "com.example")
+      .Node("MatMul", {"u", "M"}, {"y"})
+      .Output("y");
   const auto cost = CostOf(model);
   EXPECT_FALSE(cost->macs_complete);
   EXPECT_EQ(cost->ops.at("com.example.Custom"), 1);
@@ -55,7 +68,10 @@ TEST(Cost, ConstantNodesAreWeightsAndNoNodes) {
   GraphBuilder b(model.graph);
   ir::NamedTensor m;
   m.tensor = Normal({4, 3}, 2);
-  b.Input("x", {"N", "4"}).Node("Constant", {}, {"M"}, {Attr("value", m)}).Node("MatMul", {"x", "M"}, {"y"}).Output("y");
+  b.Input("x", {"N", "4"})
+      .Node("Constant", {}, {"M"}, {Attr("value", m)})
+      .Node("MatMul", {"x", "M"}, {"y"})
+      .Output("y");
   const auto cost = CostOf(model);
   EXPECT_EQ(cost->nodes, 1);
   EXPECT_EQ(cost->parameters, 12);

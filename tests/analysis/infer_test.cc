@@ -1,5 +1,5 @@
-// Inference: shape arithmetic, symbolic dims, stale declarations, subgraphs, functions, mismatches. Breadth over ops
-// is checked against onnx.shape_inference in tests/oracle/infer_test.cc.
+// Inference: shape arithmetic, symbolic dims, stale declarations, subgraphs, functions, mismatches.
+// Breadth over ops is checked against onnx.shape_inference in tests/oracle/infer_test.cc.
 #include "lib/analysis/infer.h"
 
 #include <gtest/gtest.h>
@@ -18,13 +18,15 @@ using assize::testing::MakeModel;
 using assize::testing::Normal;
 using ::testing::HasSubstr;
 
-std::string Text(const ir::Model& model, const std::string& value, const InferOptions& options = {}) {
+std::string Text(const ir::Model& model, const std::string& value,
+                 const InferOptions& options = {}) {
   const auto types = InferTypes(model, options);
   if (!types.ok()) return Message(types.status());
   return ir::TypeText(types->type(model.graph.FindValue(value)));
 }
 
-InferOptions Bind(std::vector<std::pair<std::string, int64_t>> names, std::optional<int64_t> batch) {
+InferOptions Bind(std::vector<std::pair<std::string, int64_t>> names,
+                  std::optional<int64_t> batch) {
   InferOptions options;
   options.bind = std::move(names);
   options.bind_batch = batch;
@@ -40,9 +42,16 @@ InferOptions Trusting() {
 TEST(Infer, KeepsSymbolsThroughAFlattenByShapeArithmetic) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"N", "3", "4"}).Init("i", ir::Tensor::Scalar<int64_t>(0)).Init("axes", Longs({0})).Init("m1", Longs({-1}));
-  b.Node("Shape", {"x"}, {"s"}).Node("Gather", {"s", "i"}, {"d"}).Node("Unsqueeze", {"d", "axes"}, {"u"});
-  b.Node("Concat", {"u", "m1"}, {"c"}, {Int("axis", 0)}).Node("Reshape", {"x", "c"}, {"y"}).Output("y");
+  b.Input("x", {"N", "3", "4"})
+      .Init("i", ir::Tensor::Scalar<int64_t>(0))
+      .Init("axes", Longs({0}))
+      .Init("m1", Longs({-1}));
+  b.Node("Shape", {"x"}, {"s"})
+      .Node("Gather", {"s", "i"}, {"d"})
+      .Node("Unsqueeze", {"d", "axes"}, {"u"});
+  b.Node("Concat", {"u", "m1"}, {"c"}, {Int("axis", 0)})
+      .Node("Reshape", {"x", "c"}, {"y"})
+      .Output("y");
   EXPECT_EQ(Text(model, "y"), "f32 [N,12]");
   EXPECT_EQ(Text(model, "y", Bind({{"N", 5}}, std::nullopt)), "f32 [5,12]");
   EXPECT_EQ(Text(model, "y", Bind({}, 7)), "f32 [7,12]");
@@ -55,7 +64,11 @@ TEST(Infer, KeepsSymbolsThroughAFlattenByShapeArithmetic) {
 TEST(Infer, NeverBelievesAStaleDeclarationAgainstWhatComesOut) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"2", "3"}).Node("Relu", {"x"}, {"r"}).Node("Custom", {"r"}, {"u"}, {}, "com.example").Node("Exp", {"u"}, {"y"}).Output("y");
+  b.Input("x", {"2", "3"})
+      .Node("Relu", {"x"}, {"r"})
+      .Node("Custom", {"r"}, {"u"}, {}, "com.example")
+      .Node("Exp", {"u"}, {"y"})
+      .Output("y");
   model.set_opset("com.example", 1);
   b.edit().SetType(b.Get("r"), ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{1, 3}));
   b.edit().SetType(b.Get("u"), ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{9}));
@@ -76,15 +89,24 @@ TEST(Infer, NeverBelievesAStaleDeclarationAgainstWhatComesOut) {
 TEST(Infer, MismatchNamesNodeAndDims) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"N", "48", "8", "8"}).Init("W", Normal({4, 12, 3, 3}, 1)).Node("Conv", {"x", "W"}, {"y"}, {Int("group", 2)}).Output("y");
-  EXPECT_EQ(Text(model, "y"), "Conv -> \"y\": W dim 1 is 12, expected 24 (x dim 1 / group = 48 / 2)");
+  b.Input("x", {"N", "48", "8", "8"})
+      .Init("W", Normal({4, 12, 3, 3}, 1))
+      .Node("Conv", {"x", "W"}, {"y"}, {Int("group", 2)})
+      .Output("y");
+  EXPECT_EQ(Text(model, "y"),
+            "Conv -> \"y\": W dim 1 is 12, expected 24 (x dim 1 / group = 48 / 2)");
 }
 
 TEST(Infer, BroadcastsSymbolsOnlyWhenSure) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
   b.Input("a", {"N", "1"}).Input("b", {"N", "3"}).Input("c", {"M", "3"}).Input("d", {"4", "3"});
-  b.Node("Add", {"a", "b"}, {"ab"}).Node("Add", {"b", "c"}, {"bc"}).Node("Add", {"b", "d"}, {"bd"}).Output("ab").Output("bc").Output("bd");
+  b.Node("Add", {"a", "b"}, {"ab"})
+      .Node("Add", {"b", "c"}, {"bc"})
+      .Node("Add", {"b", "d"}, {"bd"})
+      .Output("ab")
+      .Output("bc")
+      .Output("bd");
   EXPECT_EQ(Text(model, "ab"), "f32 [N,3]");
   EXPECT_EQ(Text(model, "bc"), "f32 [?,3]");
   EXPECT_EQ(Text(model, "bd"), "f32 [4,3]");
@@ -93,7 +115,10 @@ TEST(Infer, BroadcastsSymbolsOnlyWhenSure) {
 TEST(Infer, GoesThroughBranchesThatCapture) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("c", {}, ir::DType::kBool).Input("x", {"N", "6"}).Init("s2", Longs({-1, 2})).Init("s3", Longs({-1, 3}));
+  b.Input("c", {}, ir::DType::kBool)
+      .Input("x", {"N", "6"})
+      .Init("s2", Longs({-1, 2}))
+      .Init("s3", Longs({-1, 3}));
   const auto branch = [](const std::string& shape) {
     ir::Graph graph;
     GraphBuilder inner(graph);
@@ -103,7 +128,8 @@ TEST(Infer, GoesThroughBranchesThatCapture) {
     inner.Node("Reshape", {"x", shape}, {shape + "_y"}).Output(shape + "_y");
     return ir::GraphBox(graph);
   };
-  b.Node("If", {"c"}, {"y"}, {Attr("then_branch", branch("s2")), Attr("else_branch", branch("s3"))}).Output("y");
+  b.Node("If", {"c"}, {"y"}, {Attr("then_branch", branch("s2")), Attr("else_branch", branch("s3"))})
+      .Output("y");
   EXPECT_EQ(Text(model, "y"), "f32 [?,?]");
   const auto types = InferTypes(model);
   const ir::Node& node = model.graph.node(model.graph.first_node());
@@ -117,7 +143,11 @@ TEST(Infer, GoesThroughFunctionsWithTheCallsAttributes) {
   ir::Model model = MakeModel();
   model.set_opset("local", 1);
   GraphBuilder b(model.graph);
-  b.Input("x", {"2", "3", "4"}).Node("Flat", {"x"}, {"y"}, {Int("from", 2)}, "local").Node("Flat", {"x"}, {"z"}, {}, "local").Output("y").Output("z");
+  b.Input("x", {"2", "3", "4"})
+      .Node("Flat", {"x"}, {"y"}, {Int("from", 2)}, "local")
+      .Node("Flat", {"x"}, {"z"}, {}, "local")
+      .Output("y")
+      .Output("z");
   ir::Function function;
   function.name = "Flat";
   function.domain = "local";
@@ -142,7 +172,10 @@ TEST(Infer, ReverseAndClampedSlices) {
   int next = 0;
   const auto count = [&](int64_t start, int64_t end, int64_t step) {
     const std::string n = std::to_string(next++);
-    b.Init("s" + n, Longs({start})).Init("e" + n, Longs({end})).Init("a" + n, Longs({0})).Init("t" + n, Longs({step}));
+    b.Init("s" + n, Longs({start}))
+        .Init("e" + n, Longs({end}))
+        .Init("a" + n, Longs({0}))
+        .Init("t" + n, Longs({step}));
     b.Node("Slice", {"x", "s" + n, "e" + n, "a" + n, "t" + n}, {"y" + n});
     return *InferTypes(model)->shape(b.Get("y" + n))->begin();
   };

@@ -33,7 +33,8 @@ TEST(Schema, KnowsFormalsAttributesAndTypes) {
   EXPECT_EQ(conv->inputs[2].option, OpSchema::Option::kOptional);
   EXPECT_EQ(conv->FindAttribute("group")->default_text, "1");
   EXPECT_EQ(conv->FindAttribute("group")->type, 2);
-  EXPECT_THAT(*conv->FindConstraint("T")->types, ::testing::ElementsAre("float16", "float", "double"));
+  EXPECT_THAT(*conv->FindConstraint("T")->types,
+              ::testing::ElementsAre("float16", "float", "double"));
   const OpSchema* concat = FindSchema("", "Concat", 13);
   EXPECT_TRUE(concat->FindAttribute("axis")->required);
   EXPECT_EQ(concat->InputFormal(17)->option, OpSchema::Option::kVariadic);
@@ -48,10 +49,16 @@ TEST(Schema, ViewsUseTheStandardsDefaults) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
   b.Input("x", {"1", "1", "4", "4"}).Input("w", {"1", "1", "3", "3"}).Input("v", {"4"});
-  b.Node("Conv", {"x", "w"}, {"c"}).Node("Gemm", {"v", "v"}, {"g"}).Node("BatchNormalization", {"x", "v", "v", "v", "v"}, {"n"});
-  b.Node("LRN", {"x"}, {"l"}, {assize::testing::Int("size", 3)}).Node("Softmax", {"x"}, {"s"}).Node("Flatten", {"x"}, {"f"});
+  b.Node("Conv", {"x", "w"}, {"c"})
+      .Node("Gemm", {"v", "v"}, {"g"})
+      .Node("BatchNormalization", {"x", "v", "v", "v", "v"}, {"n"});
+  b.Node("LRN", {"x"}, {"l"}, {assize::testing::Int("size", 3)})
+      .Node("Softmax", {"x"}, {"s"})
+      .Node("Flatten", {"x"}, {"f"});
   b.Node("QuantizeLinear", {"x", "v"}, {"q"});
-  const auto node = [&](const std::string& value) { return model.graph.value(b.Get(value)).producer; };
+  const auto node = [&](const std::string& value) {
+    return model.graph.value(b.Get(value)).producer;
+  };
   const auto fallback = [](const std::string& op, const std::string& name, int64_t opset) {
     return std::atof(FindSchema("", op, opset)->FindAttribute(name)->default_text.c_str());
   };
@@ -68,10 +75,13 @@ TEST(Schema, ViewsUseTheStandardsDefaults) {
   EXPECT_EQ(lrn.beta, static_cast<float>(fallback("LRN", "beta", 13)));
   EXPECT_EQ(lrn.bias, static_cast<float>(fallback("LRN", "bias", 13)));
   for (const int64_t opset : {7, 11, 13}) {
-    EXPECT_EQ(f(static_cast<float>(SoftmaxOp::From(model.graph, node("s"), opset)->axis)), fallback("Softmax", "axis", opset)) << opset;
+    EXPECT_EQ(f(static_cast<float>(SoftmaxOp::From(model.graph, node("s"), opset)->axis)),
+              fallback("Softmax", "axis", opset))
+        << opset;
   }
   EXPECT_EQ(FlattenOp::From(model.graph, node("f"), 13)->axis, fallback("Flatten", "axis", 13));
-  EXPECT_EQ(QuantizeLinearOp::From(model.graph, node("q"), 13)->axis, fallback("QuantizeLinear", "axis", 13));
+  EXPECT_EQ(QuantizeLinearOp::From(model.graph, node("q"), 13)->axis,
+            fallback("QuantizeLinear", "axis", 13));
 }
 
 }  // namespace

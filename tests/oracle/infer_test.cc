@@ -1,7 +1,10 @@
-// Type and shape inference against onnx.shape_inference, over the shared models and ONNX's node cases.
+// Type and shape inference against onnx.shape_inference, over the shared models and ONNX's node
+// cases.
 //
-// A contradiction fails. Where the oracle knows a dim that we do not is counted, and held below a share; on the shared
-// models there must be none.
+// A contradiction fails. Where the oracle knows a dim that we do not is counted, and held below a
+// share; on the shared models there must be none.
+#include "lib/analysis/infer.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -9,7 +12,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "lib/analysis/infer.h"
 #include "lib/onnx/onnx.h"
 #include "lib/support/json.h"
 
@@ -41,7 +43,8 @@ std::vector<std::string> Models(const std::string& folder) {
 std::vector<Json> AskOracle(const std::vector<std::string>& paths) {
   const fs::path list = fs::temp_directory_path() / fmt::format("assize-infer-{}.txt", getpid());
   std::ofstream(list) << fmt::format("{}\n", fmt::join(paths, "\n"));
-  const std::string command = fmt::format("{} {}/tests/oracle/infer_shapes.py < {} 2>/dev/null", Python(), ASSIZE_SOURCE_DIR, list.string());
+  const std::string command = fmt::format("{} {}/tests/oracle/infer_shapes.py < {} 2>/dev/null",
+                                          Python(), ASSIZE_SOURCE_DIR, list.string());
   std::vector<Json> records;
   std::string line;
   FILE* pipe = popen(command.c_str(), "r");
@@ -84,7 +87,8 @@ void Compare(const Json& record, Tally& tally) {
       tally.contradictions.push_back(fmt::format("{} {} \"{}\": {}", path, op, name, what));
     };
     const auto miss = [&](int64_t dims) {
-      // The oracle takes a default that a caller may replace (an initializer that is an input) for a constant.
+      // The oracle takes a default that a caller may replace (an initializer that is an input) for
+      // a constant.
       if (model.ir_version < 4) return;
       tally.unknown_to_us += dims;
       tally.unknown_by_op[op] += dims;
@@ -94,7 +98,8 @@ void Compare(const Json& record, Tally& tally) {
       miss(expected[1].is_array() ? static_cast<int64_t>(expected[1].size()) : 1);
       continue;
     }
-    if (static_cast<int64_t>(type.dtype) != expected[0].get<int64_t>()) contradict(ir::TypeText(type) + " against " + expected.dump());
+    if (static_cast<int64_t>(type.dtype) != expected[0].get<int64_t>())
+      contradict(ir::TypeText(type) + " against " + expected.dump());
     if (!expected[1].is_array()) continue;
     if (!type.shape) {
       miss(static_cast<int64_t>(expected[1].size()));
@@ -107,8 +112,10 @@ void Compare(const Json& record, Tally& tally) {
     for (size_t i = 0; i < type.shape->size(); ++i) {
       if (expected[1][i].is_null()) continue;
       const ir::Dim& dim = (*type.shape)[i];
-      if (!dim.known()) miss(1);
-      else if (*dim.value != expected[1][i].get<int64_t>()) contradict(ir::TypeText(type) + " against " + expected.dump());
+      if (!dim.known())
+        miss(1);
+      else if (*dim.value != expected[1][i].get<int64_t>())
+        contradict(ir::TypeText(type) + " against " + expected.dump());
     }
   }
 }
@@ -116,7 +123,8 @@ void Compare(const Json& record, Tally& tally) {
 Tally CompareAll(const std::vector<std::string>& paths) {
   Tally tally;
   for (const Json& record : AskOracle(paths)) Compare(record, tally);
-  fmt::print("{} models, {} dims known to the oracle, {} of them not to us\n", tally.models, tally.dims, tally.unknown_to_us);
+  fmt::print("{} models, {} dims known to the oracle, {} of them not to us\n", tally.models,
+             tally.dims, tally.unknown_to_us);
   for (const auto& [op, count] : tally.unknown_by_op) fmt::print("  {:>6} {}\n", count, op);
   for (const std::string& c : tally.contradictions) ADD_FAILURE() << c;
   return tally;

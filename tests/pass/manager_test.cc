@@ -1,5 +1,5 @@
-// The manager on passes of its own: records, bisection, printing, services, the signature. The nets against
-// registered saboteurs are in tests/passes/sabotage_*_test.cc.
+// The manager on passes of its own: records, bisection, printing, services, the signature. The nets
+// against registered saboteurs are in tests/passes/sabotage_*_test.cc.
 #include "lib/pass/manager.h"
 
 #include <gtest/gtest.h>
@@ -30,11 +30,15 @@ class AppendDoc : public ModelPass {
 
 class NeedsData final : public AppendDoc {
  public:
-  Descriptor Describe() const override { return {.summary = "Needs data", .needs_calibration = true}; }
+  Descriptor Describe() const override {
+    return {.summary = "Needs data", .needs_calibration = true};
+  }
 };
 
 class CheckThatEdits final : public AppendDoc {
-  Descriptor Describe() const override { return {.summary = "Edits", .options = {{.name = "text", .default_text = "+"}}}; }
+  Descriptor Describe() const override {
+    return {.summary = "Edits", .options = {{.name = "text", .default_text = "+"}}};
+  }
 };
 
 template <typename T>
@@ -55,7 +59,10 @@ const Registry& TestRegistry() {
 
 ir::Model SmallModel() {
   ir::Model model = assize::testing::MakeModel();
-  assize::testing::GraphBuilder(model.graph).Input("x", {"N"}).Node("Relu", {"x"}, {"y"}).Output("y");
+  assize::testing::GraphBuilder(model.graph)
+      .Input("x", {"N"})
+      .Node("Relu", {"x"}, {"y"})
+      .Output("y");
   return model;
 }
 
@@ -117,7 +124,8 @@ TEST_F(ManagerTest, ACheckMustNotChangeTheModelAndLeavesAReproducer) {
   std::string text;
   ManagerOptions options;
   options.seed = 5;
-  options.write_reproducer = [&](const ir::Model& before, const std::string& pipeline, uint64_t seed) {
+  options.write_reproducer = [&](const ir::Model& before, const std::string& pipeline,
+                                 uint64_t seed) {
     EXPECT_EQ(before.doc, "a");
     EXPECT_EQ(seed, 5u);
     text = pipeline;

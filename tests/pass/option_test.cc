@@ -9,11 +9,15 @@ namespace assize::pass {
 namespace {
 
 std::vector<OptionDescriptor> Descriptors() {
-  return {{.name = "bins", .type = OptionType::kInt, .default_text = "2048", .min = 2, .max = 65536},
-          {.name = "share", .type = OptionType::kNumber, .default_text = "0.5", .min = 0, .max = 1},
-          {.name = "symmetric", .type = OptionType::kBool, .default_text = "false"},
-          {.name = "method", .type = OptionType::kChoice, .default_text = "minmax", .choices = {"minmax", "percentile"}},
-          {.name = "path", .type = OptionType::kString}};
+  return {
+      {.name = "bins", .type = OptionType::kInt, .default_text = "2048", .min = 2, .max = 65536},
+      {.name = "share", .type = OptionType::kNumber, .default_text = "0.5", .min = 0, .max = 1},
+      {.name = "symmetric", .type = OptionType::kBool, .default_text = "false"},
+      {.name = "method",
+       .type = OptionType::kChoice,
+       .default_text = "minmax",
+       .choices = {"minmax", "percentile"}},
+      {.name = "path", .type = OptionType::kString}};
 }
 
 TEST(Options, FillsDefaultsAndKeepsOnlyWhatDiffers) {

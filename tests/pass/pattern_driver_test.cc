@@ -17,7 +17,8 @@ struct Pair {
   ir::NodeRef first, second;
 };
 
-// Neg(Neg(x)) -> x through a Relu marker: removes both nodes and adds an Abs, which nothing matches again.
+// Neg(Neg(x)) -> x through a Relu marker: removes both nodes and adds an Abs, which nothing matches
+// again.
 class FoldNegNeg final : public PatternPass<Pair> {
  public:
   Descriptor Describe() const override { return {.summary = "Folds Neg(Neg(x)) to Abs(x)"}; }
@@ -86,7 +87,8 @@ TEST(PatternDriver, ReachesSubgraphsThatCaptureAndFunctions) {
     Chain(inner, "x", 2, prefix);
     return ir::GraphBox(graph);
   };
-  b.Node("If", {"c"}, {"y"}, {Attr("then_branch", branch("t")), Attr("else_branch", branch("e"))}).Output("y");
+  b.Node("If", {"c"}, {"y"}, {Attr("then_branch", branch("t")), Attr("else_branch", branch("e"))})
+      .Output("y");
   ir::Function function;
   function.name = "Twice";
   function.domain = "local";

@@ -40,7 +40,8 @@ std::string Error(std::string_view text) {
 TEST(Pipeline, PrintsBackWhatItRead) {
   for (const std::string text :
        {"fuse-two", "simplify,fuse-two{n=3}", "fuse-two{text=x-1,n=2},eliminate-one",
-        R"(fuse-two{text="a,b}c\"d\\"},fuse)", R"(fuse-two{text=""})", R"(fuse-two{text=" lead"})"}) {
+        R"(fuse-two{text="a,b}c\"d\\"},fuse)", R"(fuse-two{text=""})",
+        R"(fuse-two{text=" lead"})"}) {
     const auto pipeline = Pipeline::Parse(text, TestRegistry());
     ASSERT_TRUE(pipeline.ok()) << text << ": " << Message(pipeline.status());
     EXPECT_EQ(pipeline->Text(), text);
@@ -54,7 +55,8 @@ TEST(Pipeline, PrintsBackWhatItRead) {
 }
 
 TEST(Pipeline, UnquotesAndIgnoresSpaces) {
-  const auto pipeline = Pipeline::Parse(R"( fuse-two { text = "a\"\\,}" , n = 7 } , fuse )", TestRegistry());
+  const auto pipeline =
+      Pipeline::Parse(R"( fuse-two { text = "a\"\\,}" , n = 7 } , fuse )", TestRegistry());
   ASSERT_TRUE(pipeline.ok()) << Message(pipeline.status());
   EXPECT_EQ(pipeline->stages()[0].options.Text("text"), "a\"\\,}");
   EXPECT_EQ(pipeline->stages()[0].options.Int("n"), 7);
@@ -72,9 +74,12 @@ TEST(Pipeline, ExpandsGroupsInRegistryOrderWithoutSaboteurs) {
 
 TEST(Pipeline, ErrorsNameColumnAndNearestName) {
   EXPECT_THAT(Error(""), ::testing::HasSubstr("column 1"));
-  EXPECT_THAT(Error("simplify,fuse-twoo"), ::testing::AllOf(::testing::HasSubstr("column 10"), ::testing::HasSubstr("did you mean \"fuse-two\"")));
+  EXPECT_THAT(Error("simplify,fuse-twoo"),
+              ::testing::AllOf(::testing::HasSubstr("column 10"),
+                               ::testing::HasSubstr("did you mean \"fuse-two\"")));
   EXPECT_THAT(Error("simplify,"), ::testing::HasSubstr("column 10"));
-  EXPECT_THAT(Error("fuse-two{n=1"), ::testing::HasSubstr("expected \",\" or \"}\", found the end"));
+  EXPECT_THAT(Error("fuse-two{n=1"),
+              ::testing::HasSubstr("expected \",\" or \"}\", found the end"));
   EXPECT_THAT(Error("fuse-two{n}"), ::testing::HasSubstr("expected \"=\" after \"n\""));
   EXPECT_THAT(Error("fuse-two{text=\"a"), ::testing::HasSubstr("unterminated"));
   EXPECT_THAT(Error("fuse-two{text=\"\\n\"}"), ::testing::HasSubstr("unknown escape"));

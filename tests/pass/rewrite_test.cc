@@ -22,7 +22,8 @@ TEST(ReplaceValue, AnOutputKeepsNameAndDeclaredType) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
   b.Input("x", {"N", "2"}).Node("Relu", {"x"}, {"r"}).Node("Identity", {"r"}, {"y"});
-  const ir::Type declared = ir::Type::TensorOf(ir::DType::kFloat, std::vector<ir::Dim>{{std::nullopt, "batch", {}}, {2, {}, {}}});
+  const ir::Type declared = ir::Type::TensorOf(
+      ir::DType::kFloat, std::vector<ir::Dim>{{std::nullopt, "batch", {}}, {2, {}, {}}});
   b.Output("y", declared);
   ir::Editor edit(model.graph);
   const ir::ValueRef r = b.Get("r"), y = b.Get("y");
@@ -62,8 +63,8 @@ TEST(SetConstantInput, KeepsASharedConstantAndDropsAnUnusedOne) {
 }
 
 TEST(RoundTo, RoundsOnceToSixteenBits) {
-  // 1 + 2^-11 lies between two halves; a hair above it must round up. A first rounding to float drops the hair and
-  // ties to even would then go down.
+  // 1 + 2^-11 lies between two halves; a hair above it must round up. A first rounding to float
+  // drops the hair and ties to even would then go down.
   const double above = 1 + std::ldexp(1.0, -11) + std::ldexp(1.0, -40);
   const auto half = RoundTo(ir::DType::kFloat16, {1}, {above});
   ASSERT_TRUE(half.has_value());

@@ -23,15 +23,21 @@ TEST(ConstantsToInitializers, TakesEveryDenseFormAndKeepsNames) {
   b.Node("Reshape", {"r", "is"}, {"y"}).Output("y");
   EXPECT_EQ(ExpectChanged("constants-to-initializers", model).statistics.at("rewritten"), 4);
   EXPECT_EQ(Ops(model.graph), "Add Mul Sub Reshape");
-  for (const std::string name : {"a", "f", "fs", "is"}) EXPECT_NE(model.graph.ConstantOf(b.Get(name)), nullptr) << name;
+  for (const std::string name : {"a", "f", "fs", "is"})
+    EXPECT_NE(model.graph.ConstantOf(b.Get(name)), nullptr) << name;
   EXPECT_TRUE(model.graph.ConstantOf(b.Get("f"))->dims().empty());
 }
 
 TEST(ConstantsToInitializers, DeclinesWhereInitializersAreNotAllowed) {
   ir::Model old = MakeModel(8, 3);
   GraphBuilder b(old.graph);
-  b.Input("x", {"2"}).Node("Constant", {}, {"c"}, {Value(Floats({2}, {1, 2}))}).Node("Add", {"x", "c"}, {"y"}).Output("y");
-  EXPECT_EQ(Declined(ExpectUnchanged("constants-to-initializers", old), "below IR version 4 an initializer is an input too"), 1);
+  b.Input("x", {"2"})
+      .Node("Constant", {}, {"c"}, {Value(Floats({2}, {1, 2}))})
+      .Node("Add", {"x", "c"}, {"y"})
+      .Output("y");
+  EXPECT_EQ(Declined(ExpectUnchanged("constants-to-initializers", old),
+                     "below IR version 4 an initializer is an input too"),
+            1);
 
   ir::Model model = MakeModel();
   model.set_opset("local", 1);
@@ -43,16 +49,22 @@ TEST(ConstantsToInitializers, DeclinesWhereInitializersAreNotAllowed) {
   function.opset_imports = {{"", 13, ""}};
   GraphBuilder body(function.body);
   body.edit().AddInput("p", ir::Type());
-  body.Node("Constant", {}, {"two"}, {Attr("value_float", 2.0f)}).Node("Mul", {"p", "two"}, {"q"}).Output("q");
+  body.Node("Constant", {}, {"two"}, {Attr("value_float", 2.0f)})
+      .Node("Mul", {"p", "two"}, {"q"})
+      .Output("q");
   model.functions.push_back(function);
-  EXPECT_EQ(Declined(ExpectUnchanged("constants-to-initializers", model), "a function's body has no initializers"), 1);
+  EXPECT_EQ(Declined(ExpectUnchanged("constants-to-initializers", model),
+                     "a function's body has no initializers"),
+            1);
 }
 
 TEST(ConstantsToInitializers, AGraphOutputStaysANode) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
   b.Node("Constant", {}, {"c"}, {Value(Floats({2}, {1, 2}))}).Output("c");
-  EXPECT_EQ(Declined(ExpectUnchanged("constants-to-initializers", model), "the constant is a graph output"), 1);
+  EXPECT_EQ(Declined(ExpectUnchanged("constants-to-initializers", model),
+                     "the constant is a graph output"),
+            1);
 }
 
 }  // namespace

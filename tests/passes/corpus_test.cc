@@ -1,7 +1,8 @@
-// Every model at hand through the verifier and the exact and bounded passes: ONNX's node cases, Debian's test data.
+// Every model at hand through the verifier and the exact and bounded passes: ONNX's node cases,
+// Debian's test data.
 //
-// A model that ONNX ships must verify, and no pass may break one: the manager's nets (verifier, types, signature,
-// differential run against the reference) turn any mistake into a failure here.
+// A model that ONNX ships must verify, and no pass may break one: the manager's nets (verifier,
+// types, signature, differential run against the reference) turn any mistake into a failure here.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -27,7 +28,8 @@ std::vector<std::string> ModelsBelow(const std::string& folder) {
   std::vector<std::string> paths;
   if (!fs::is_directory(folder)) return paths;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && entry.path().extension() == ".onnx") paths.push_back(entry.path().string());
+    if (entry.is_regular_file() && entry.path().extension() == ".onnx")
+      paths.push_back(entry.path().string());
   }
   std::sort(paths.begin(), paths.end());
   return paths;
@@ -50,7 +52,8 @@ void RunOver(const std::string& folder, int64_t least_models, int64_t least_pass
     if (!valid.ok()) continue;
     pass::ManagerOptions options;
     options.numeric_check_max_macs = 10'000'000;
-    // ONNX's light models make hundreds of megabytes of weights at run time: only the static nets look at them.
+    // ONNX's light models make hundreds of megabytes of weights at run time: only the static nets
+    // look at them.
     options.numeric_checks = path.find("/light/") == std::string::npos;
     const Outcome outcome = RunPipeline("simplify,fuse,simplify", model, options);
     EXPECT_TRUE(outcome.status.ok()) << Message(outcome.status);
@@ -65,14 +68,16 @@ void RunOver(const std::string& folder, int64_t least_models, int64_t least_pass
     if (what.ends_with(" passed")) passed += count;
   }
   EXPECT_GE(models * static_cast<int64_t>(kStride), least_models);
-  // Runs that compared outputs and found them the same: with far fewer of them this test would prove little.
+  // Runs that compared outputs and found them the same: with far fewer of them this test would
+  // prove little.
   EXPECT_GE(passed * static_cast<int64_t>(kStride) * 2, least_passed);
 }
 
 TEST(Corpus, NodeCases) { RunOver(ASSIZE_SOURCE_DIR "/.deps/node-cases", 1800, 1000); }
 TEST(Corpus, ModelCases) { RunOver(ASSIZE_SOURCE_DIR "/.deps/model-cases", 100, 1); }
 TEST(Corpus, DebianTestData) {
-  for (const std::string folder : {"/usr/share/libonnx-testdata/data", "/usr/share/libonnx-testdata"}) {
+  for (const std::string folder :
+       {"/usr/share/libonnx-testdata/data", "/usr/share/libonnx-testdata"}) {
     if (fs::is_directory(folder)) return RunOver(folder, 1000, 200);
   }
   GTEST_SKIP() << "libonnx-testdata is not installed";

@@ -78,7 +78,10 @@ TEST(EliminateIdentity, LeavesTheirNeighbours) {
 TEST(EliminateIdentity, KeepsTheNamesOfInputsAndOutputs) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"N", "3"}).Node("Identity", {"x"}, {"y"}).Node("Relu", {"x"}, {"r"}).Node("Identity", {"r"}, {"z"});
+  b.Input("x", {"N", "3"})
+      .Node("Identity", {"x"}, {"y"})
+      .Node("Relu", {"x"}, {"r"})
+      .Node("Identity", {"r"}, {"z"});
   b.Output("y").Output("z");
   ExpectChanged("eliminate-identity", model);
   // x cannot be called y; r can be called z.
@@ -100,7 +103,11 @@ TEST(EliminateIdentity, DoesNotBelieveAStaleDeclaredShape) {
 TEST(EliminateIdentity, DropoutWithAMaskInUseStays) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"N", "3"}).Node("Dropout", {"x"}, {"d", "mask"}).Node("Sin", {"d"}, {"y"}).Output("y").Output("mask");
+  b.Input("x", {"N", "3"})
+      .Node("Dropout", {"x"}, {"d", "mask"})
+      .Node("Sin", {"d"}, {"y"})
+      .Output("y")
+      .Output("mask");
   ExpectUnchanged("eliminate-identity", model);
 }
 

@@ -1,4 +1,5 @@
-// fuse-conv-bn: the folded model computes the same; every line of "Needs" has a model that breaks it.
+// fuse-conv-bn: the folded model computes the same; every line of "Needs" has a model that breaks
+// it.
 #include "lib/pass/numbers.h"
 #include "tests/passes/testing_models.h"
 #include "tests/passes/testing_services.h"
@@ -25,12 +26,18 @@ ir::Model ConvBn(const Options& o, bool output_from_bn = true) {
   GraphBuilder b(model.graph);
   b.Input("x", {"N", "4", "6", "6"}).Init("W", Normal({8, 4 / o.group, 3, 3}, 1));
   if (o.bias) b.Init("b", Normal({8}, 2));
-  b.Init("gamma", Normal({8}, 3)).Init("beta", Normal({8}, 4)).Init("mean", Normal({8}, 5)).Init("var", Positive({8}, 6));
-  b.Node("Conv", o.bias ? std::vector<std::string>{"x", "W", "b"} : std::vector<std::string>{"x", "W"}, {"c"},
-         {Int("group", o.group), Ints("pads", {1, 1, 1, 1})});
+  b.Init("gamma", Normal({8}, 3))
+      .Init("beta", Normal({8}, 4))
+      .Init("mean", Normal({8}, 5))
+      .Init("var", Positive({8}, 6));
+  b.Node("Conv",
+         o.bias ? std::vector<std::string>{"x", "W", "b"} : std::vector<std::string>{"x", "W"},
+         {"c"}, {Int("group", o.group), Ints("pads", {1, 1, 1, 1})});
   b.Node("BatchNormalization", {"c", "gamma", "beta", "mean", "var"}, {"n"}, o.bn_attributes);
-  if (output_from_bn) b.Output("n");
-  else b.Node("Relu", {"n"}, {"y"}).Output("y");
+  if (output_from_bn)
+    b.Output("n");
+  else
+    b.Node("Relu", {"n"}, {"y"}).Output("y");
   return model;
 }
 
@@ -53,13 +60,20 @@ TEST(FuseConvBn, ComputesTheSameWithAndWithoutBiasGroupsAndAsOutput) {
 TEST(FuseConvBn, MatchesTheFormulaOnOneChannel) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"1", "1", "1", "1"}).Init("W", Floats({1, 1, 1, 1}, {2})).Init("b", Floats({1}, {3}));
-  b.Init("gamma", Floats({1}, {5})).Init("beta", Floats({1}, {7})).Init("mean", Floats({1}, {11})).Init("var", Floats({1}, {0.75f}));
+  b.Input("x", {"1", "1", "1", "1"})
+      .Init("W", Floats({1, 1, 1, 1}, {2}))
+      .Init("b", Floats({1}, {3}));
+  b.Init("gamma", Floats({1}, {5}))
+      .Init("beta", Floats({1}, {7}))
+      .Init("mean", Floats({1}, {11}))
+      .Init("var", Floats({1}, {0.75f}));
   b.Node("Conv", {"x", "W", "b"}, {"c"});
-  b.Node("BatchNormalization", {"c", "gamma", "beta", "mean", "var"}, {"y"}, {Attr("epsilon", 0.25f)}).Output("y");
+  b.Node("BatchNormalization", {"c", "gamma", "beta", "mean", "var"}, {"y"},
+         {Attr("epsilon", 0.25f)})
+      .Output("y");
   ExpectChanged("fuse-conv-bn", model);
   const ir::Node& conv = OnlyNode(model.graph, "Conv");
-  EXPECT_EQ(model.graph.ConstantOf(conv.inputs[1])->data<float>()[0], 10);           // 2 * 5 / sqrt(1)
+  EXPECT_EQ(model.graph.ConstantOf(conv.inputs[1])->data<float>()[0], 10);  // 2 * 5 / sqrt(1)
   EXPECT_EQ(model.graph.ConstantOf(conv.inputs[2])->data<float>()[0], (3 - 11) * 5 + 7);
 }
 
@@ -75,12 +89,20 @@ TEST(FuseConvBn, ASharedWeightStaysForItsOtherUser) {
 TEST(FuseConvBn, WorksInHalfPrecision) {
   ir::Model model = MakeModel(15);
   GraphBuilder b(model.graph);
-  const auto half = [](const ir::Tensor& t) { return *pass::RoundTo(ir::DType::kFloat16, t.dims(), t.ToDoubles()); };
+  const auto half = [](const ir::Tensor& t) {
+    return *pass::RoundTo(ir::DType::kFloat16, t.dims(), t.ToDoubles());
+  };
   b.Input("x", {"1", "2", "4", "4"}, ir::DType::kFloat16).Init("W", half(Normal({3, 2, 3, 3}, 1)));
-  b.Init("gamma", Normal({3}, 3)).Init("beta", Normal({3}, 4)).Init("mean", Normal({3}, 5)).Init("var", Positive({3}, 6));
-  b.Node("Conv", {"x", "W"}, {"c"}).Node("BatchNormalization", {"c", "gamma", "beta", "mean", "var"}, {"y"}).Output("y");
+  b.Init("gamma", Normal({3}, 3))
+      .Init("beta", Normal({3}, 4))
+      .Init("mean", Normal({3}, 5))
+      .Init("var", Positive({3}, 6));
+  b.Node("Conv", {"x", "W"}, {"c"})
+      .Node("BatchNormalization", {"c", "gamma", "beta", "mean", "var"}, {"y"})
+      .Output("y");
   ExpectChanged("fuse-conv-bn", model);
-  EXPECT_EQ(model.graph.ConstantOf(OnlyNode(model.graph, "Conv").inputs[2])->dtype(), ir::DType::kFloat16);
+  EXPECT_EQ(model.graph.ConstantOf(OnlyNode(model.graph, "Conv").inputs[2])->dtype(),
+            ir::DType::kFloat16);
 }
 
 TEST(FuseConvBn, DeclinesWithTheReason) {
@@ -102,11 +124,13 @@ TEST(FuseConvBn, DeclinesWithTheReason) {
 
   ir::Model overflow = ConvBn({});
   ir::Editor edit(overflow.graph);
-  edit.ReplaceInitializer(overflow.graph.FindValue("gamma"), Floats({8}, std::vector<float>(8, 3e38f)));
+  edit.ReplaceInitializer(overflow.graph.FindValue("gamma"),
+                          Floats({8}, std::vector<float>(8, 3e38f)));
   declined(overflow, "a folded weight is not finite");
 
   ir::Model negative = ConvBn({});
-  ir::Editor(negative.graph).ReplaceInitializer(negative.graph.FindValue("var"), Floats({8}, std::vector<float>(8, -1)));
+  ir::Editor(negative.graph)
+      .ReplaceInitializer(negative.graph.FindValue("var"), Floats({8}, std::vector<float>(8, -1)));
   declined(negative, "a folded weight is not finite");
 }
 
@@ -115,9 +139,11 @@ TEST(FuseConvBn, WeightsThatACallerMayReplaceAreNotFolded) {
   ir::Editor edit(model.graph);
   std::vector<ir::ValueRef> inputs = model.graph.inputs();
   inputs.push_back(model.graph.FindValue("W"));
-  edit.SetType(inputs.back(), ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{8, 4, 3, 3}));
+  edit.SetType(inputs.back(),
+               ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{8, 4, 3, 3}));
   edit.SetInputs(inputs);
-  EXPECT_EQ(Declined(ExpectUnchanged("fuse-conv-bn", model), "the Conv's weights are no constants"), 1);
+  EXPECT_EQ(Declined(ExpectUnchanged("fuse-conv-bn", model), "the Conv's weights are no constants"),
+            1);
 }
 
 }  // namespace

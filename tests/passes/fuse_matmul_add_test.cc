@@ -5,19 +5,23 @@
 namespace assize::testing {
 namespace {
 
-ir::Model MatmulAdd(const ir::Shape& bias, bool bias_first = false, const std::vector<std::string>& x = {"N", "4"}) {
+ir::Model MatmulAdd(const ir::Shape& bias, bool bias_first = false,
+                    const std::vector<std::string>& x = {"N", "4"}) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
   b.Input("x", x).Init("W", Normal({4, 3}, 1)).Init("c", Normal(bias, 2));
   b.Node("MatMul", {"x", "W"}, {"m"});
-  b.Node("Add", bias_first ? std::vector<std::string>{"c", "m"} : std::vector<std::string>{"m", "c"}, {"s"});
+  b.Node("Add",
+         bias_first ? std::vector<std::string>{"c", "m"} : std::vector<std::string>{"m", "c"},
+         {"s"});
   b.Node("Tanh", {"s"}, {"y"}).Output("y");
   return model;
 }
 
 TEST(FuseMatmulAdd, TakesEveryShapeOfBiasInEitherOrder) {
   for (const bool first : {false, true}) {
-    for (const ir::Shape& bias : {ir::Shape{3}, ir::Shape{1, 3}, ir::Shape{1}, ir::Shape{}, ir::Shape{1, 1}}) {
+    for (const ir::Shape& bias :
+         {ir::Shape{3}, ir::Shape{1, 3}, ir::Shape{1}, ir::Shape{}, ir::Shape{1, 1}}) {
       SCOPED_TRACE(ir::ShapeText(bias));
       ir::Model model = MatmulAdd(bias, first);
       ExpectChanged("fuse-matmul-add", model);

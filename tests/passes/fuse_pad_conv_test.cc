@@ -18,7 +18,8 @@ ir::Model PadConv(const Options& o) {
   GraphBuilder b(model.graph);
   b.Input("x", {"N", "2", "7", "6"}).Init("W", Normal({3, 2, 3, 3}, 1));
   if (o.opset < 11) {
-    b.Node("Pad", {"x"}, {"p"}, {Ints("pads", o.pads), Attr("mode", o.mode), Attr("value", o.value)});
+    b.Node("Pad", {"x"}, {"p"},
+           {Ints("pads", o.pads), Attr("mode", o.mode), Attr("value", o.value)});
   } else {
     b.Init("pads", Longs(o.pads)).Init("v", ir::Tensor::Scalar<float>(o.value));
     b.Node("Pad", {"x", "pads", "v"}, {"p"}, {Attr("mode", o.mode)});
@@ -52,10 +53,13 @@ TEST(FusePadConv, DeclinesWithTheReason) {
   declined(PadConv({.value = 1}), "the Pad's value is not 0");
   declined(PadConv({.mode = "edge"}), "the Pad's mode is not constant");
   declined(PadConv({.pads = {0, 0, -1, 0, 0, 0, 0, 0}}), "a pad is negative");
-  declined(PadConv({.conv = {Attr("auto_pad", std::string("SAME_UPPER"))}}), "auto_pad depends on the padded size");
+  declined(PadConv({.conv = {Attr("auto_pad", std::string("SAME_UPPER"))}}),
+           "auto_pad depends on the padded size");
   ir::Model channels = MakeModel();
   GraphBuilder b(channels.graph);
-  b.Input("x", {"N", "1", "7", "6"}).Init("W", Normal({3, 2, 3, 3}, 1)).Init("pads", Longs({0, 1, 0, 0, 0, 0, 0, 0}));
+  b.Input("x", {"N", "1", "7", "6"})
+      .Init("W", Normal({3, 2, 3, 3}, 1))
+      .Init("pads", Longs({0, 1, 0, 0, 0, 0, 0, 0}));
   b.Node("Pad", {"x", "pads"}, {"p"}).Node("Conv", {"p", "W"}, {"y"}).Output("y");
   declined(channels, "batch or channels are padded");
   ir::Model twice = PadConv({});

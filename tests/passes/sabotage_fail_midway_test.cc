@@ -8,7 +8,11 @@ namespace {
 
 TEST(SabotageFailMidway, LeavesTheModelAndTheRecordsBeforeIt) {
   ir::Model model = MakeModel();
-  GraphBuilder(model.graph).Input("x", {"2"}).Node("Identity", {"x"}, {"i"}).Node("Relu", {"i"}, {"y"}).Output("y");
+  GraphBuilder(model.graph)
+      .Input("x", {"2"})
+      .Node("Identity", {"x"}, {"i"})
+      .Node("Relu", {"i"}, {"y"})
+      .Output("y");
   const Outcome outcome = RunPipeline("eliminate-identity,sabotage-fail-midway", model);
   EXPECT_EQ(outcome.status.code(), StatusCode::kInvalidArgument);
   ASSERT_EQ(outcome.records.size(), 1u);

@@ -1,4 +1,5 @@
-// simplify and fuse on the real models: every promise is checked by a run, and what must go is gone.
+// simplify and fuse on the real models: every promise is checked by a run, and what must go is
+// gone.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -20,7 +21,8 @@ std::string Counted(const ir::Graph& graph) {
   std::map<std::string, int> counts;
   for (const ir::NodeRef node : graph.nodes()) ++counts[graph.node(node).op_type];
   std::string text;
-  for (const auto& [op, count] : counts) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, op);
+  for (const auto& [op, count] : counts)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, op);
   return text;
 }
 
@@ -28,7 +30,8 @@ class SharedModels : public ::testing::TestWithParam<Case> {};
 
 TEST_P(SharedModels, SimplifyAndFuseKeepTheirPromises) {
   const char* given = std::getenv("ASSIZE_SHARED");
-  const std::string path = std::string(given ? given : ASSIZE_SOURCE_DIR "/../shared") + "/data/" + GetParam().path;
+  const std::string path =
+      std::string(given ? given : ASSIZE_SOURCE_DIR "/../shared") + "/data/" + GetParam().path;
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path;
   auto imported = onnx::ImportFile(path);
   ASSERT_TRUE(imported.ok()) << Message(imported.status());
@@ -47,16 +50,22 @@ TEST_P(SharedModels, SimplifyAndFuseKeepTheirPromises) {
 
 INSTANTIATE_TEST_SUITE_P(
     Data, SharedModels,
-    ::testing::Values(Case{"wdbc/wdbc_mlp.onnx", "1 Div, 3 Gemm, 2 Relu, 1 Sub"},
-                      Case{"mnist/mnist-8.onnx", "2 Add, 2 Conv, 1 Gemm, 2 MaxPool, 2 Relu, 1 Reshape"},
-                      Case{"kws/dscnn_kws.onnx", "1 AveragePool, 9 Conv, 1 Flatten, 1 Gemm, 9 Relu, 1 Softmax"},
-                      Case{"pneumoniamnist/pneumonia_cnn.onnx", "5 Conv, 1 Flatten, 1 Gemm, 1 GlobalAveragePool, 5 Relu"},
-                      Case{"fashion-mnist/fashion_mobilenetv2_mini.onnx", "2 Add, 12 Clip, 17 Conv, 1 Flatten, 1 Gemm, 1 GlobalAveragePool"},
-                      Case{"cifar10/winml_cifar_cnn.onnx", "4 Conv, 1 Gemm, 1 MaxPool, 4 Relu, 1 Reshape"},
-                      Case{"cifar10/resnet20_cifar10.onnx", "9 Add, 1 AveragePool, 19 Conv, 1 Flatten, 1 Gemm, 2 Pad, 19 Relu, 4 Slice"}),
+    ::testing::Values(
+        Case{"wdbc/wdbc_mlp.onnx", "1 Div, 3 Gemm, 2 Relu, 1 Sub"},
+        Case{"mnist/mnist-8.onnx", "2 Add, 2 Conv, 1 Gemm, 2 MaxPool, 2 Relu, 1 Reshape"},
+        Case{"kws/dscnn_kws.onnx", "1 AveragePool, 9 Conv, 1 Flatten, 1 Gemm, 9 Relu, 1 Softmax"},
+        Case{"pneumoniamnist/pneumonia_cnn.onnx",
+             "5 Conv, 1 Flatten, 1 Gemm, 1 GlobalAveragePool, 5 Relu"},
+        Case{"fashion-mnist/fashion_mobilenetv2_mini.onnx",
+             "2 Add, 12 Clip, 17 Conv, 1 Flatten, 1 Gemm, 1 GlobalAveragePool"},
+        Case{"cifar10/winml_cifar_cnn.onnx", "4 Conv, 1 Gemm, 1 MaxPool, 4 Relu, 1 Reshape"},
+        Case{"cifar10/resnet20_cifar10.onnx",
+             "9 Add, 1 AveragePool, 19 Conv, 1 Flatten, 1 Gemm, 2 Pad, 19 Relu, 4 Slice"}),
     [](const auto& param) {
       std::string name = std::filesystem::path(param.param.path).stem().string();
-      std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+      std::replace_if(
+          name.begin(), name.end(),
+          [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
       return name;
     });
 

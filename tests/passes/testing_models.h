@@ -17,7 +17,9 @@ using Attributes = std::vector<ir::Attribute>;
 inline ir::Attribute Attr(const std::string& name, ir::Attribute::Value value) {
   return analysis::MakeAttribute(name, std::move(value));
 }
-inline ir::Attribute Ints(const std::string& name, std::vector<int64_t> values) { return Attr(name, std::move(values)); }
+inline ir::Attribute Ints(const std::string& name, std::vector<int64_t> values) {
+  return Attr(name, std::move(values));
+}
 inline ir::Attribute Int(const std::string& name, int64_t value) { return Attr(name, value); }
 
 inline ir::Tensor Floats(ir::Shape dims, const std::vector<float>& values) {
@@ -62,7 +64,8 @@ class GraphBuilder {
     return *this;
   }
   GraphBuilder& Node(const std::string& op, const std::vector<std::string>& inputs,
-                     const std::vector<std::string>& outputs, Attributes attributes = {}, const std::string& domain = "") {
+                     const std::vector<std::string>& outputs, Attributes attributes = {},
+                     const std::string& domain = "") {
     ir::NodeSpec spec;
     spec.op_type = op;
     spec.domain = domain;
@@ -97,7 +100,8 @@ inline ir::Model MakeModel(int64_t opset = 13, int64_t ir_version = 8) {
 // op types in execution order, joined by spaces.
 inline std::string Ops(const ir::Graph& graph) {
   std::string text;
-  for (const ir::NodeRef node : graph.nodes()) text += (text.empty() ? "" : " ") + graph.node(node).op_type;
+  for (const ir::NodeRef node : graph.nodes())
+    text += (text.empty() ? "" : " ") + graph.node(node).op_type;
   return text;
 }
 

@@ -1,4 +1,5 @@
-// Services for tests of passes: an evaluator over the reference, and runs of single passes with every net on.
+// Services for tests of passes: an evaluator over the reference, and runs of single passes with
+// every net on.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -24,7 +25,8 @@ class ReferenceEvaluator final : public pass::Evaluator {
  private:
   class Runner final : public pass::Runner {
    public:
-    Runner(const ir::Model& model, std::vector<std::string> fetch) : model_(model), fetch_(std::move(fetch)) {}
+    Runner(const ir::Model& model, std::vector<std::string> fetch)
+        : model_(model), fetch_(std::move(fetch)) {}
     StatusOr<std::vector<ir::Tensor>> Run(const pass::Feeds& feeds) override {
       std::map<std::string, reference::RuntimeValue> values;
       for (const auto& [name, tensor] : feeds) values[name] = reference::RuntimeValue::Of(tensor);
@@ -50,7 +52,8 @@ struct Outcome {
 };
 
 // Runs pipeline text on `model` with verification and numeric checks against the reference.
-inline Outcome RunPipeline(const std::string& text, ir::Model& model, pass::ManagerOptions options = {}) {
+inline Outcome RunPipeline(const std::string& text, ir::Model& model,
+                           pass::ManagerOptions options = {}) {
   Outcome outcome;
   auto pipeline = pass::Pipeline::Parse(text, passes::AllPasses());
   if (!pipeline.ok()) {
@@ -68,14 +71,15 @@ inline Outcome RunPipeline(const std::string& text, ir::Model& model, pass::Mana
   return outcome;
 }
 
-// Runs one pass that must change the model and keep its promise on random inputs: a mistrusted or skipped check is a
-// failure of the test.
+// Runs one pass that must change the model and keep its promise on random inputs: a mistrusted or
+// skipped check is a failure of the test.
 inline pass::PassRecord ExpectChanged(const std::string& text, ir::Model& model) {
   const Outcome outcome = RunPipeline(text, model);
   EXPECT_TRUE(outcome.status.ok()) << Message(outcome.status);
   if (outcome.records.empty()) return {};
   EXPECT_TRUE(outcome.record().changed) << text;
-  EXPECT_EQ(outcome.record().check.outcome, "passed") << outcome.record().check.reason << ", seed " << outcome.record().seed;
+  EXPECT_EQ(outcome.record().check.outcome, "passed")
+      << outcome.record().check.reason << ", seed " << outcome.record().seed;
   return outcome.record();
 }
 
@@ -89,7 +93,8 @@ inline std::map<std::string, int64_t> ExpectUnchanged(const std::string& text, i
 }
 
 // The counter of one reason to decline, 0 when it was not given.
-inline int64_t Declined(const std::map<std::string, int64_t>& statistics, const std::string& reason) {
+inline int64_t Declined(const std::map<std::string, int64_t>& statistics,
+                        const std::string& reason) {
   const auto found = statistics.find("declined: " + reason);
   return found == statistics.end() ? 0 : found->second;
 }
