@@ -5,6 +5,7 @@
 #include "lib/flow/model_file.h"
 #include "lib/flow/predict.h"
 #include "lib/flow/recipe_data.h"
+#include "lib/ir/hash.h"
 #include "lib/onnx/onnx.h"
 #include "lib/release/reader.h"
 #include "lib/support/files.h"
@@ -96,6 +97,7 @@ StatusOr<policy::GateResult> RunGate(const GateRequest& request, Progress& progr
   StatusOr<Loaded> loaded = LoadFromTree(release);
   if (loaded.ok()) {
     options.loaded_files = loaded->files;
+    options.structural_digest = Hex(ir::StructuralHash(loaded->model));
   } else if (absl::IsUnavailable(loaded.status()) || absl::IsCancelled(loaded.status())) {
     return loaded.status();
   }

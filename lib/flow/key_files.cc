@@ -60,8 +60,16 @@ StatusOr<std::string> EnsureDemoKey() {
   const std::string public_path = JoinPath(folder, "demo.pub.pem");
   if (FileExists(public_path)) return public_path;
   AZ_RETURN_IF_ERROR(MakeFolders(folder));
-  AZ_ASSIGN_OR_RETURN(const NewKey made, CreateDemoKey(JoinPath(folder, "demo.pem")));
-  return made.public_path;
+  const std::string private_path = JoinPath(folder, "demo.pem");
+  if (!FileExists(private_path)) {
+    const StatusOr<NewKey> made = CreateDemoKey(private_path);
+    if (made.ok()) return public_path;
+    if (!absl::IsAlreadyExists(made.status())) return made.status();
+  }
+  // Somebody came as far as the private half: a run that was ended there, or one beside this one.
+  AZ_ASSIGN_OR_RETURN(const trust::PrivateKey key, trust::PrivateKey::Load(private_path, trust::NoPassphrase()));
+  AZ_RETURN_IF_ERROR(key.public_key().Write(public_path));
+  return public_path;
 }
 
 StatusOr<BuildKeys> LoadBuildKeys(const recipe::Recipe& recipe, const trust::PassphraseProvider& passphrase) {

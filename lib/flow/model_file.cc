@@ -1,6 +1,8 @@
 // Loading, describing and writing models. Tests: tests/flow/model_file_test.cc.
 #include "lib/flow/model_file.h"
 
+#include <unistd.h>
+
 #include <set>
 
 #include "lib/analysis/cost.h"
@@ -114,10 +116,18 @@ StatusOr<evidence::ModelFacts> FactsOf(const LoadedModel& loaded) {
 }
 
 StatusOr<evidence::ModelFacts> WriteModel(const ir::Model& model, const std::string& path) {
-  AZ_RETURN_IF_ERROR(onnx::ExportFile(model, path).status());
+  // Before anything is at `path`: a model that is not valid must not replace one that is.
+  if (const Status valid = verify::CheckModel(model); !valid.ok()) {
+    return Annotate(valid, path + ": not written");
+  }
+  AZ_ASSIGN_OR_RETURN(const std::vector<std::string> files, onnx::ExportFile(model, path));
   // Reading back what was written is the check that it can be read at all.
-  AZ_ASSIGN_OR_RETURN(const LoadedModel written, LoadModel(path));
-  return FactsOf(written);
+  StatusOr<LoadedModel> written = LoadModel(path);
+  if (!written.ok()) {
+    for (const std::string& file : files) ::unlink(JoinPath(FolderOf(path), file).c_str());
+    return written.status();
+  }
+  return FactsOf(*written);
 }
 
 std::vector<std::string> FeedNames(const ir::Model& model) {

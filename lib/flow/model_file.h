@@ -36,7 +36,8 @@ StatusOr<evidence::ModelFacts> FactsOf(const ir::Model& model);
 // The same, with the files.
 StatusOr<evidence::ModelFacts> FactsOf(const LoadedModel& loaded);
 
-// Writes the model (atomically) and describes what was written, files included.
+// Writes the model (atomically) and describes what was written, files included. On failure nothing new is at
+// `path`; a model that does not verify is InvalidArgument.
 StatusOr<evidence::ModelFacts> WriteModel(const ir::Model& model, const std::string& path);
 
 // Inputs that must be fed: graph inputs that are no initializers too, in order.

@@ -108,6 +108,7 @@ Status RunReproducer(const std::string& path, Progress& progress) {
   AZ_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(JoinPath(path, "model.onnx")));
   PipelineRun run;
   run.seed = static_cast<uint64_t>(seed);
+  run.reproducers = false;  // this is one already
   return RunPipeline(pipeline, loaded.imported.model, run, progress);
 }
 
