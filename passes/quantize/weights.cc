@@ -13,7 +13,7 @@ namespace {
 constexpr double kMaxInt32 = 2147483647;
 // A channel's scale is at least this part of the largest channel's: below, its outputs vanish beside the others',
 // and the step of its bias would be needlessly fine.
-constexpr double kDeadChannel = 1e-4;
+constexpr double kDeadChannel = 1e-6;
 
 }  // namespace
 
