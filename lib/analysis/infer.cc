@@ -21,6 +21,9 @@ namespace {
 
 // Functions and subgraphs nest at most this deep; deeper ones stay without types.
 constexpr int kMaxDepth = 64;
+// Nodes looked at inside calls of functions, over a whole model. Functions that call each other twice double at every
+// level; beyond this their results stay without types.
+constexpr int64_t kMaxExpandedNodes = 1'000'000;
 
 std::optional<ShapeData> DataOfTensor(const ir::Tensor& tensor) {
   const bool whole = tensor.dtype() == ir::DType::kInt64 || tensor.dtype() == ir::DType::kInt32;
@@ -156,6 +159,7 @@ class Inferencer {
     if (!type.is_tensor() || !type.shape) return type;
     for (size_t i = 0; i < type.shape->size(); ++i) {
       Dim& dim = (*type.shape)[i];
+      if (dim.known() && *dim.value < 0) dim = Dim{};  // some writers mean "unknown" by -1
       if (dim.known()) continue;
       for (const auto& [name, value] : options_.bind) {
         if (!dim.param.empty() && dim.param == name) dim = Known(value);
@@ -280,6 +284,8 @@ class Inferencer {
 
   void InferCall(Node& context, const ir::Function& function) {
     if (depth_ >= kMaxDepth) return;
+    expanded_nodes_ += static_cast<int64_t>(function.body.node_count()) + 1;
+    if (expanded_nodes_ > kMaxExpandedNodes) return;
     const Graph body = WithAttributes(function, context.node);
     std::vector<Type> inputs;
     for (size_t i = 0; i < body.inputs().size(); ++i) inputs.push_back(context.type(i));
@@ -345,6 +351,7 @@ class Inferencer {
   const InferOptions& options_;
   std::vector<InferProblem>* problems_;
   int depth_ = 0;
+  int64_t expanded_nodes_ = 0;
 };
 
 const Type& TypeTable::type(ValueRef value) const {

@@ -38,7 +38,9 @@ void InferContext::Set(size_t output, ir::Type type) {
 }
 
 void InferContext::Set(size_t output, ir::DType dtype, std::optional<Dims> dims) {
-  if (dtype != ir::DType::kUndefined) Set(output, ir::Type::TensorOf(dtype, std::move(dims)));
+  // Attributes give element types as numbers: one that does not exist says nothing.
+  const bool exists = dtype != ir::DType::kUndefined && ir::IsKnownDType(static_cast<int32_t>(dtype));
+  if (exists) Set(output, ir::Type::TensorOf(dtype, std::move(dims)));
 }
 
 InferRule FindInferRule(std::string_view op) {

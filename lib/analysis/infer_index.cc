@@ -43,8 +43,9 @@ Status GatherNd(InferContext& c) {
   std::optional<Dims> y;
   if (c.shape(0) && c.shape(1) && !c.shape(1)->empty() && c.shape(1)->back().known()) {
     const Dims &x = *c.shape(0), &indices = *c.shape(1);
-    const int64_t used = batch + *indices.back().value;
-    if (batch < 0 || used < batch || used > static_cast<int64_t>(x.size())) {
+    int64_t used = 0;
+    const bool overflow = __builtin_add_overflow(batch, *indices.back().value, &used);
+    if (overflow || batch < 0 || used < batch || used > static_cast<int64_t>(x.size())) {
       return c.Mismatch("indices of {} numbers into rank {}", *indices.back().value, x.size());
     }
     y = Dims(indices.begin(), indices.end() - 1);
@@ -63,7 +64,8 @@ Status OneHot(InferContext& c) {
     const auto depth = c.tensor(1);
     Dim d;
     if (depth && depth->element_count() == 1 && depth->dtype() != DType::kString) {
-      d = Known(static_cast<int64_t>(depth->ToDoubles()[0]));
+      const double value = depth->ToDoubles()[0];
+      if (value >= 0 && value < 1e15) d = Known(static_cast<int64_t>(value));
     }
     y->insert(y->begin() + static_cast<std::ptrdiff_t>(axis), d);
   }
@@ -82,7 +84,7 @@ Status TopK(InferContext& c) {
   if (y) {
     AZ_ASSIGN_OR_RETURN(const size_t axis, Axis(axis_given, y->size()));
     Dim& d = (*y)[axis];
-    if (k && d.known() && *k > *d.value) return c.Mismatch("k is {}, dim {} is {}", *k, axis, *d.value);
+    if (k && (*k < 0 || (d.known() && *k > *d.value))) return c.Mismatch("k is {}, dim {} is {}", *k, axis, DimsText({d}));
     d = k ? Known(*k) : Dim{};
   }
   c.Set(0, c.dtype(0), y);

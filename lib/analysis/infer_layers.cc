@@ -51,7 +51,8 @@ Status ConvLike(InferContext& c, size_t x_index, size_t w_index, const Window& w
   if (w && w->size() != x.size()) {
     return c.Mismatch("W has rank {}, expected {} as x", w->size(), x.size());
   }
-  if (w && x[1].known() && (*w)[1].known() && *x[1].value != *(*w)[1].value * group) {
+  const Dim channels = w ? Times((*w)[1], Known(group)) : Dim{};
+  if (w && (*w)[1].known() && Differ(x[1], channels)) {
     return c.Mismatch("W dim 1 is {}, expected {} (x dim 1 / group = {} / {})", *(*w)[1].value,
                       static_cast<double>(*x[1].value) / static_cast<double>(group), *x[1].value, group);
   }

@@ -264,7 +264,7 @@ Status Split(InferContext& c) {
     y[axis] = Dim{};
     if (parts) {
       y[axis] = Known((*parts)[i]);
-    } else if (!op.split.given() && whole.known()) {
+    } else if (!op.split.given() && whole.known() && *whole.value < INT64_MAX / 2) {
       const auto n = static_cast<int64_t>(count);
       const int64_t chunk = (*whole.value + n - 1) / n;  // the last part takes what is left
       y[axis] = Known(std::max<int64_t>(0, std::min(chunk, *whole.value - chunk * static_cast<int64_t>(i))));
@@ -404,6 +404,9 @@ Status Tile(InferContext& c) {
     if (repeats && repeats->size() != y->size()) {
       return c.Mismatch("{} repeats for rank {}", repeats->size(), y->size());
     }
+    for (const int64_t r : repeats.value_or(std::vector<int64_t>())) {
+      if (r < 0) return c.Mismatch("repeats has {}", r);
+    }
     for (size_t i = 0; i < y->size(); ++i) (*y)[i] = repeats ? Times((*y)[i], Known((*repeats)[i])) : Dim{};
   }
   c.Set(0, c.dtype(0), y);
@@ -462,11 +465,15 @@ Status Resize(InferContext& c) {
     const bool by_scales = scales.size() == over.size();
     for (size_t i = 0; i < over.size(); ++i) {
       Dim& d = (*y)[over[i]];
-      if (by_sizes) d = Known((*sizes)[i]);
-      else if (by_scales && d.known()) {
+      if (by_sizes) {
+        d = Known((*sizes)[i]);
+      } else if (by_scales && d.known()) {
         // In float as engines do: the product decides how many samples there are.
-        d = Known(static_cast<int64_t>(std::floor(static_cast<float>(*d.value) * static_cast<float>(scales[i]))));
-      } else d = Dim{};
+        const float size = std::floor(static_cast<float>(*d.value) * static_cast<float>(scales[i]));
+        d = size >= 0 && size < 1e15f ? Known(static_cast<int64_t>(size)) : Dim{};
+      } else {
+        d = Dim{};
+      }
     }
   }
   c.Set(0, c.dtype(0), y);
@@ -520,7 +527,11 @@ Status Range(InferContext& c) {
   if (count.known() && *count.value <= 64 && ir::IsInteger(c.dtype(0))) {
     const int64_t start = a->ToInts()[0], step = s->ToInts()[0];
     ShapeData data;
-    for (int64_t i = 0; i < *count.value; ++i) data.values.push_back(Known(start + i * step));
+    int64_t value = start;
+    for (int64_t i = 0; i < *count.value; ++i) {
+      data.values.push_back(Known(value));
+      if (__builtin_add_overflow(value, step, &value) && i + 1 < *count.value) return OkStatus();
+    }
     c.SetData(OutputAt(c.node, 0), std::move(data));
   }
   return OkStatus();

@@ -218,7 +218,10 @@ StatusOr<NumericCheck> NumericChecker::Check(const ir::Model& before, const Dige
     skipped.reason = "no evaluator";
     return skipped;
   }
-  if (HasRandomOps(before.graph)) {
+  const bool random = HasRandomOps(before.graph) ||
+                      std::any_of(before.functions.begin(), before.functions.end(),
+                                  [](const ir::Function& f) { return HasRandomOps(f.body); });
+  if (random) {
     skipped.reason = "the model draws random numbers";
     return skipped;
   }

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/passes/testing_models.h"
 
 namespace assize::analysis {
@@ -163,6 +165,49 @@ TEST(Infer, GoesThroughFunctionsWithTheCallsAttributes) {
   model.functions.push_back(function);
   EXPECT_EQ(Text(model, "y"), "f32 [6,4]");
   EXPECT_EQ(Text(model, "z"), "f32 [2,12]");
+}
+
+// Each function calls the next one twice: without a budget the last one would be looked at 2^60
+// times.
+TEST(Infer, FunctionsThatDoubleAtEveryLevelAreCutOff) {
+  ir::Model model = MakeModel();
+  model.set_opset("local", 1);
+  GraphBuilder b(model.graph);
+  b.Input("x", {"2"}).Node("F0", {"x"}, {"y"}, {}, "local").Output("y");
+  for (int i = 0; i < 60; ++i) {
+    ir::Function f;
+    f.name = "F" + std::to_string(i);
+    f.domain = "local";
+    f.opset_imports = {{"", 13, ""}, {"local", 1, ""}};
+    GraphBuilder body(f.body);
+    body.edit().AddInput("p", ir::Type());
+    const std::string next = i < 59 ? "F" + std::to_string(i + 1) : "Relu";
+    body.Node(next, {"p"}, {"q"}, {}, i < 59 ? "local" : "");
+    body.Node(next, {"q"}, {"r"}, {}, i < 59 ? "local" : "").Output("r");
+    model.functions.push_back(f);
+  }
+  EXPECT_TRUE(InferTypes(model).ok());
+}
+
+TEST(Infer, HostileNumbersAreNoTrap) {
+  ir::Model model = MakeModel();
+  GraphBuilder b(model.graph);
+  const std::string huge = "9223372036854775807";
+  b.Input("x", {"1", huge, "8", "8"}).Input("W", {"4", huge, "3", "3"}).Input("v", {huge});
+  b.Init("nan", ir::Tensor::Scalar<float>(NAN)).Init("on", Longs({0, 1}));
+  b.Init("lo", ir::Tensor::Scalar<int64_t>(INT64_MIN))
+      .Init("hi", ir::Tensor::Scalar<int64_t>(INT64_MAX));
+  b.Init("step", ir::Tensor::Scalar<int64_t>(int64_t{1} << 60)).Init("r", Longs({INT64_MAX}));
+  b.Node("Conv", {"x", "W"}, {"c"}, {Int("group", 3)}).Node("Split", {"v"}, {"s1", "s2"});
+  b.Node("OneHot", {"v", "nan", "on"}, {"o"}).Node("Range", {"lo", "hi", "step"}, {"g"});
+  b.Node("Tile", {"v", "r"}, {"t"}).Node("Cast", {"v"}, {"k"}, {Int("to", 77)});
+  b.Node("Concat", {"v", "v"}, {"j"}, {Int("axis", 0)}).Node("Flatten", {"x"}, {"f"});
+  b.Node("RandomNormalLike", {"v"}, {"n"}, {Int("dtype", 4242)});
+  std::vector<InferProblem> problems;
+  const TypeTable types = InferTypesLeniently(model, {}, &problems);
+  EXPECT_EQ(types.known(b.Get("g"))->element_count(), 16);
+  EXPECT_EQ(types.type(b.Get("n")).kind, ir::Type::Kind::kUnset);
+  EXPECT_EQ(ir::TypeText(types.type(b.Get("t"))), "f32 [?]");
 }
 
 TEST(Infer, ReverseAndClampedSlices) {
