@@ -1,4 +1,4 @@
-// Constant values, evaluated on demand by the reference. Tests: tests/engine/program_test.cc.
+// Constant values, evaluated on demand by the reference. Tests: tests/engine/session_test.cc.
 #include "lib/engine/constants.h"
 
 #include <string_view>
@@ -14,7 +14,8 @@ bool IsFoldable(const ir::Node& node) {
   return !op.starts_with("Random") && op != "Bernoulli" && op != "Multinomial";
 }
 
-Constants::Constants(const ir::Model& model, const std::set<std::string>& overridden, int64_t max_bytes)
+Constants::Constants(const ir::Model& model, const std::set<std::string>& overridden,
+                     int64_t max_bytes)
     : model_(model), max_bytes_(max_bytes) {
   const ir::Graph& graph = model.graph;
   const auto mark = [&](ir::ValueRef value) {
@@ -28,11 +29,14 @@ Constants::Constants(const ir::Model& model, const std::set<std::string>& overri
   for (ir::NodeRef ref = graph.first_node(); ref; ref = graph.next_node(ref)) {
     const ir::Node& node = graph.node(ref);
     // Only a plain Constant (or a generator of constants) may have no inputs at all.
-    bool constant = IsFoldable(node) && model.FindFunction(node.domain, node.op_type, node.overload) == nullptr;
-    for (const ir::ValueRef input : node.inputs) constant = constant && (!input || IsConstant(input));
+    bool constant =
+        IsFoldable(node) && model.FindFunction(node.domain, node.op_type, node.overload) == nullptr;
+    for (const ir::ValueRef input : node.inputs)
+      constant = constant && (!input || IsConstant(input));
     // Several results, or one that is no tensor (sequences, optionals): left to the run.
     constant = constant && node.outputs.size() == 1 && node.outputs[0];
-    constant = constant && !node.op_type.starts_with("Sequence") && !node.op_type.starts_with("Optional");
+    constant =
+        constant && !node.op_type.starts_with("Sequence") && !node.op_type.starts_with("Optional");
     if (constant) mark(node.outputs[0]);
   }
 }

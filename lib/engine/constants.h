@@ -1,8 +1,9 @@
 // Which values of a model no fed data decides, and their elements.
 //
-// A value is constant when it is an initializer that nobody overrides, or when every input of its producer is
-// constant. Elements are computed by the reference, on demand and once: a weight that only an integer kernel reads
-// is never dequantized. Thread-safe. Tests: tests/engine/program_test.cc.
+// A value is constant when it is an initializer that nobody overrides, or when every input of its
+// producer is constant. Elements are computed by the reference, on demand and once: a weight that
+// only an integer kernel reads is never dequantized. Thread-safe. Tests:
+// tests/engine/session_test.cc.
 #pragma once
 
 #include <map>

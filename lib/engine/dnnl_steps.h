@@ -1,12 +1,11 @@
-// Running oneDNN's primitives as steps of a plan; the one place that knows its C interface and its exceptions.
-// Tests: tests/engine/.
+// Running oneDNN's primitives as steps of a plan; the one place that knows its C interface and its
+// exceptions. Tests: tests/engine/.
 #pragma once
 
 #include <functional>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <vector>
-
-#include <oneapi/dnnl/dnnl.hpp>
 
 #include "lib/engine/plan.h"
 
@@ -18,9 +17,11 @@ bool CatchDnnl(const std::function<void()>& body);
 const dnnl::engine& CpuEngine();
 dnnl::memory::data_type DnnlType(ir::DType dtype);
 // An array with explicit strides.
-dnnl::memory::desc Describe(const ir::Shape& dims, ir::DType dtype, const std::vector<int64_t>& strides);
+dnnl::memory::desc Describe(const ir::Shape& dims, ir::DType dtype,
+                            const std::vector<int64_t>& strides);
 
-// An argument of a primitive: where it lies, and how far the next sample is when the primitive handles one.
+// An argument of a primitive: where it lies, and how far the next sample is when the primitive
+// handles one.
 struct DnnlArgument {
   int id;
   dnnl::memory::desc desc;
@@ -29,16 +30,18 @@ struct DnnlArgument {
 };
 
 // A step that runs `primitive` `samples` times.
-void SetDnnlStep(Step& step, const dnnl::primitive& primitive, std::vector<DnnlArgument> arguments, int64_t samples);
+void SetDnnlStep(Step& step, const dnnl::primitive& primitive, std::vector<DnnlArgument> arguments,
+                 int64_t samples);
 
 // `source` brought into the order that a primitive wants, in new memory.
-std::shared_ptr<std::byte> Reordered(const void* source, const dnnl::memory::desc& from, const dnnl::memory::desc& to);
+std::shared_ptr<std::byte> Reordered(const void* source, const dnnl::memory::desc& from,
+                                     const dnnl::memory::desc& to);
 
 // oneDNN multiplies 8-bit values exactly: VNNI is there and no environment variable takes it away.
 bool HasExactInt8();
 
-// While one lives, OpenMP gives this thread one thread: what oneDNN plans and runs then does not depend on the
-// machine's core count.
+// While one lives, OpenMP gives this thread one thread: what oneDNN plans and runs then does not
+// depend on the machine's core count.
 class OneThread {
  public:
   OneThread();

@@ -1,4 +1,5 @@
-// Shape rules of the ops that the engine plans. Tests: tests/engine/facts_test.cc.
+// Shape rules of the ops that the engine plans. Tests: tests/engine/ops_test.cc,
+// tests/engine/node_cases_test.cc.
 #include "lib/engine/facts.h"
 
 #include <algorithm>
@@ -30,12 +31,55 @@ std::optional<int64_t> NormalAxis(int64_t axis, int64_t rank) {
 bool IsOnnx(const ir::Node& node) { return node.domain.empty() || node.domain == "ai.onnx"; }
 
 bool IsUnarySameShape(const ir::Node& node) {
-  static const std::set<std::string_view> kOps = {
-      "Relu", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Selu", "Celu", "HardSigmoid", "HardSwish", "Exp", "Log", "Sqrt",
-      "Abs", "Neg", "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Erf", "Softplus", "Softsign", "Identity", "Clip",
-      "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "ThresholdedRelu",
-      "Gelu", "Mish", "Softmax", "LogSoftmax", "Hardmax", "LRN", "InstanceNormalization", "MeanVarianceNormalization",
-      "LpNormalization", "Not", "CumSum", "Shrink", "Swish"};
+  static const std::set<std::string_view> kOps = {"Relu",
+                                                  "Sigmoid",
+                                                  "Tanh",
+                                                  "LeakyRelu",
+                                                  "Elu",
+                                                  "Selu",
+                                                  "Celu",
+                                                  "HardSigmoid",
+                                                  "HardSwish",
+                                                  "Exp",
+                                                  "Log",
+                                                  "Sqrt",
+                                                  "Abs",
+                                                  "Neg",
+                                                  "Reciprocal",
+                                                  "Floor",
+                                                  "Ceil",
+                                                  "Round",
+                                                  "Sign",
+                                                  "Erf",
+                                                  "Softplus",
+                                                  "Softsign",
+                                                  "Identity",
+                                                  "Clip",
+                                                  "Sin",
+                                                  "Cos",
+                                                  "Tan",
+                                                  "Asin",
+                                                  "Acos",
+                                                  "Atan",
+                                                  "Sinh",
+                                                  "Cosh",
+                                                  "Asinh",
+                                                  "Acosh",
+                                                  "Atanh",
+                                                  "ThresholdedRelu",
+                                                  "Gelu",
+                                                  "Mish",
+                                                  "Softmax",
+                                                  "LogSoftmax",
+                                                  "Hardmax",
+                                                  "LRN",
+                                                  "InstanceNormalization",
+                                                  "MeanVarianceNormalization",
+                                                  "LpNormalization",
+                                                  "Not",
+                                                  "CumSum",
+                                                  "Shrink",
+                                                  "Swish"};
   return IsOnnx(node) && kOps.contains(node.op_type);
 }
 
@@ -89,7 +133,8 @@ const ir::Tensor* Facts::Known(ir::ValueRef value) {
   const ir::NodeRef producer = graph().value(value).producer;
   if (!producer) return nullptr;
   const ir::Node& node = graph().node(producer);
-  if (IsOnnx(node) && (node.op_type == "Shape" || node.op_type == "Size")) return nullptr;  // set by Infer
+  if (IsOnnx(node) && (node.op_type == "Shape" || node.op_type == "Size"))
+    return nullptr;  // set by Infer
   std::vector<reference::RuntimeValue> inputs(node.inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!node.inputs[i]) continue;
@@ -99,10 +144,12 @@ const ir::Tensor* Facts::Known(ir::ValueRef value) {
   }
   reference::Limits limits;
   limits.max_tensor_bytes = std::min(max_bytes_, kMaxEvaluatedBytes);
-  const auto results = reference::EvaluateNode(constants_.model(), graph(), producer, inputs, {}, limits);
+  const auto results =
+      reference::EvaluateNode(constants_.model(), graph(), producer, inputs, {}, limits);
   if (!results.ok()) return nullptr;
   for (size_t i = 0; i < node.outputs.size() && i < results->size(); ++i) {
-    if (node.outputs[i] && (*results)[i].is_tensor()) known_[node.outputs[i].index] = (*results)[i].tensor;
+    if (node.outputs[i] && (*results)[i].is_tensor())
+      known_[node.outputs[i].index] = (*results)[i].tensor;
   }
   const auto again = known_.find(value.index);
   return again == known_.end() ? nullptr : &again->second;
@@ -117,13 +164,15 @@ std::optional<std::vector<int64_t>> Facts::KnownInts(ir::ValueRef value) {
 bool Facts::Infer(ir::NodeRef ref) {
   const ir::Node& node = graph().node(ref);
   bool evaluable = IsFoldable(node) && !node.inputs.empty();
-  if (node.inputs.empty()) evaluable = node.outputs.size() == 1 && constants_.IsConstant(node.outputs[0]);
+  if (node.inputs.empty())
+    evaluable = node.outputs.size() == 1 && constants_.IsConstant(node.outputs[0]);
   for (const ir::ValueRef input : node.inputs) {
     if (!input) continue;
     if (Find(input) == nullptr) return false;
     evaluable = evaluable && IsEvaluable(input);
   }
-  if (IsOnnx(node) && (node.op_type == "Shape" || node.op_type == "Size") && node.inputs.size() == 1) {
+  if (IsOnnx(node) && (node.op_type == "Shape" || node.op_type == "Size") &&
+      node.inputs.size() == 1) {
     const Shape& dims = Find(node.inputs[0])->dims;
     std::vector<int64_t> values = dims;
     if (node.op_type == "Size") {
@@ -142,7 +191,8 @@ bool Facts::Infer(ir::NodeRef ref) {
       const int64_t start = bound("start", 0), end = std::max(start, bound("end", rank));
       values.assign(dims.begin() + start, dims.begin() + end);
     }
-    const Shape shape = node.op_type == "Size" ? Shape{} : Shape{static_cast<int64_t>(values.size())};
+    const Shape shape =
+        node.op_type == "Size" ? Shape{} : Shape{static_cast<int64_t>(values.size())};
     const ir::ValueRef out = node.outputs[0];
     facts_[out.index] = {DType::kInt64, shape, true};
     known_[out.index] = ir::Tensor::Of<int64_t>(shape, values);
@@ -175,7 +225,8 @@ bool Facts::Infer(ir::NodeRef ref) {
   }
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (!node.outputs[i]) continue;
-    if (out[i].dtype == DType::kUndefined || (out[i].dtype == DType::kString && !evaluable)) return false;
+    if (out[i].dtype == DType::kUndefined || (out[i].dtype == DType::kString && !evaluable))
+      return false;
     if (!ir::ElementCount(out[i].dims)) return false;
     out[i].evaluable = evaluable;
     facts_[node.outputs[i].index] = std::move(out[i]);
@@ -198,7 +249,8 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
     return true;
   };
   // Lists given as attribute or input.
-  const auto ints = [&](const analysis::IntsArgument& argument) -> std::optional<std::vector<int64_t>> {
+  const auto ints =
+      [&](const analysis::IntsArgument& argument) -> std::optional<std::vector<int64_t>> {
     if (argument.attribute) return argument.attribute;
     return KnownInts(argument.input);
   };
@@ -214,7 +266,9 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
   if (op == "Conv") {
     const auto view = analysis::ConvOp::From(g, ref, opset_);
     const ValueFact* w = view.ok() ? Find(view->w) : nullptr;
-    if (w == nullptr || rank < 3 || w->dims.size() != dims.size() || w->dtype != dtype || view->group < 1) return false;
+    if (w == nullptr || rank < 3 || w->dims.size() != dims.size() || w->dtype != dtype ||
+        view->group < 1)
+      return false;
     if (w->dims[0] % view->group != 0 || w->dims[1] * view->group != dims[1]) return false;
     auto window = view->window.Filled(static_cast<size_t>(rank - 2));
     if (!window.ok()) return false;
@@ -406,7 +460,8 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
         if (at < 0) at = at < -dim ? -1 : at + dim;
         return step > 0 ? std::clamp<int64_t>(at, 0, dim) : std::clamp<int64_t>(at, -1, dim - 1);
       };
-      // A negative index below -dim clamps to 0 for positive steps (and to -1, before the start, for negative).
+      // A negative index below -dim clamps to 0 for positive steps (and to -1, before the start,
+      // for negative).
       const int64_t begin = clamp((*starts)[i]), end = clamp((*ends)[i]);
       const int64_t span = step > 0 ? end - begin : begin - end;
       const int64_t magnitude = step > 0 ? step : -step;
@@ -422,7 +477,8 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
     Shape shape = dims;
     for (size_t i = 0; i < dims.size(); ++i) {
       if (__builtin_add_overflow(shape[i], (*pads)[i], &shape[i])) return false;
-      if (__builtin_add_overflow(shape[i], (*pads)[i + dims.size()], &shape[i]) || shape[i] < 0) return false;
+      if (__builtin_add_overflow(shape[i], (*pads)[i + dims.size()], &shape[i]) || shape[i] < 0)
+        return false;
     }
     return one(dtype, shape);
   }
@@ -468,7 +524,8 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
     const auto view = analysis::SplitOp::From(g, ref, opset_);
     const auto axis = view.ok() ? NormalAxis(view->axis, rank) : std::nullopt;
     if (!axis) return false;
-    const int64_t dim = dims[static_cast<size_t>(*axis)], count = static_cast<int64_t>(node.outputs.size());
+    const int64_t dim = dims[static_cast<size_t>(*axis)],
+                  count = static_cast<int64_t>(node.outputs.size());
     std::vector<int64_t> parts;
     if (view->split.given()) {
       const auto given = ints(view->split);
@@ -476,7 +533,8 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
       parts = *given;
     } else {
       const int64_t part = (dim + count - 1) / count;
-      for (int64_t i = 0; i < count; ++i) parts.push_back(std::clamp<int64_t>(dim - i * part, 0, part));
+      for (int64_t i = 0; i < count; ++i)
+        parts.push_back(std::clamp<int64_t>(dim - i * part, 0, part));
       if (opset_ < 18 && dim % count != 0) return false;
     }
     int64_t sum = 0;
@@ -506,7 +564,8 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
     const auto view = analysis::DequantizeLinearOp::From(g, ref, opset_);
     const ValueFact* scale = view.ok() ? Find(view->scale) : nullptr;
     if (scale == nullptr) return false;
-    return one(view->output_dtype != 0 ? static_cast<DType>(view->output_dtype) : scale->dtype, dims);
+    return one(view->output_dtype != 0 ? static_cast<DType>(view->output_dtype) : scale->dtype,
+               dims);
   }
   return false;
 }

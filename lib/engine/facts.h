@@ -1,9 +1,10 @@
-// What is known of a graph's values for one set of input shapes: element type, dims, and the elements of those that
-// only shapes decide (Shape, arithmetic on it). The engine plans on these facts.
+// What is known of a graph's values for one set of input shapes: element type, dims, and the
+// elements of those that only shapes decide (Shape, arithmetic on it). The engine plans on these
+// facts.
 //
-// A node whose result cannot be foreseen (data decides its shape, or its inputs contradict each other) is not an
-// error here: Infer says false, and the node runs through the reference, which knows the right words.
-// Tests: tests/engine/facts_test.cc.
+// A node whose result cannot be foreseen (data decides its shape, or its inputs contradict each
+// other) is not an error here: Infer says false, and the node runs through the reference, which
+// knows the right words. Tests: tests/engine/ops_test.cc, tests/engine/node_cases_test.cc.
 #pragma once
 
 #include <map>
@@ -27,7 +28,7 @@ class Facts {
   Facts(const Constants& constants, int64_t max_bytes);
 
   void Set(ir::ValueRef value, ir::DType dtype, ir::Shape dims);  // what is fed
-  const ValueFact* Find(ir::ValueRef value);                     // null: unknown
+  const ValueFact* Find(ir::ValueRef value);                      // null: unknown
   bool IsEvaluable(ir::ValueRef value);
   // Elements of an evaluable value; null when the value is fed, unknown, or cannot be evaluated.
   const ir::Tensor* Known(ir::ValueRef value);

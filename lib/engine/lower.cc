@@ -1,4 +1,4 @@
-// Lowering's core: buffers, layouts, and the order of steps. Tests: tests/engine/plan_test.cc.
+// Lowering's core: buffers, layouts, and the order of steps. Tests: tests/engine/kernels_test.cc.
 #include "lib/engine/lower.h"
 
 #include <algorithm>
@@ -62,7 +62,8 @@ StatusOr<std::shared_ptr<const Plan>> Lowering::Build(const std::vector<ir::Node
   }
   for (const Unit* unit : needed) {
     AZ_RETURN_IF_ERROR(Emit(*unit));
-    // An array that lives from here on to its last reader is planned by its steps; only the count is kept.
+    // An array that lives from here on to its last reader is planned by its steps; only the count
+    // is kept.
   }
   std::set<int> claimed;
   for (const ir::ValueRef output : outputs) {
@@ -78,7 +79,8 @@ StatusOr<std::shared_ptr<const Plan>> Lowering::Build(const std::vector<ir::Node
     // The last writer may as well write where the result belongs.
     const bool last = std::none_of(outputs.begin(), outputs.end(), [&](ir::ValueRef other) {
       const auto found = operands_.find(other.index);
-      return other != output && found != operands_.end() && found->second.storage == operand.storage;
+      return other != output && found != operands_.end() &&
+             found->second.storage == operand.storage;
     });
     if (storage.kind == Storage::Kind::kArena && storage.bytes == operand.bytes() && last &&
         claimed.insert(operand.storage).second) {
@@ -92,7 +94,8 @@ StatusOr<std::shared_ptr<const Plan>> Lowering::Build(const std::vector<ir::Node
       AddCopy(operand, to, "own:copy");
       operand = to;
     }
-    plan_.outputs.push_back({output, operand.dtype, operand.dims, operand.storage, operand.bytes()});
+    plan_.outputs.push_back(
+        {output, operand.dtype, operand.dims, operand.storage, operand.bytes()});
   }
   AZ_RETURN_IF_ERROR(PlaceStorages(plan_, options_.max_memory_bytes));
   return std::make_shared<const Plan>(std::move(plan_));
@@ -154,11 +157,16 @@ bool Lowering::EmitNative(const Unit& unit) {
   switch (unit.kind) {
     case Unit::Kind::kContraction:
       return current_op_ == "Conv" ? LowerConv(unit) : LowerMatMul(unit);
-    case Unit::Kind::kQuantUnary: return LowerQuantUnary(unit);
-    case Unit::Kind::kQuantBinary: return LowerQuantBinary(unit);
-    case Unit::Kind::kQuantMove: return LowerQuantMove(unit);
-    case Unit::Kind::kQuantAverage: return LowerQuantAverage(unit);
-    case Unit::Kind::kNode: break;
+    case Unit::Kind::kQuantUnary:
+      return LowerQuantUnary(unit);
+    case Unit::Kind::kQuantBinary:
+      return LowerQuantBinary(unit);
+    case Unit::Kind::kQuantMove:
+      return LowerQuantMove(unit);
+    case Unit::Kind::kQuantAverage:
+      return LowerQuantAverage(unit);
+    case Unit::Kind::kNode:
+      break;
   }
   const ir::Node& n = node(unit);
   if (!IsOnnx(n) || n.outputs.empty()) return false;
@@ -166,12 +174,13 @@ bool Lowering::EmitNative(const Unit& unit) {
     if (value && ir::ElementCount(fact(value).dims).value_or(0) == 0) return false;
   }
   for (const ir::ValueRef value : n.inputs) {
-    if (value && ir::ElementCount(fact(value).dims).value_or(0) == 0 && !facts_.IsEvaluable(value)) return false;
+    if (value && ir::ElementCount(fact(value).dims).value_or(0) == 0 && !facts_.IsEvaluable(value))
+      return false;
   }
   if (n.op_type == "QuantizeLinear") return LowerQuantize(unit);
   if (n.op_type == "DequantizeLinear") return LowerDequantize(unit);
-  return LowerUnary(unit) || LowerBinary(unit) || LowerBatchNormalization(unit) || LowerSoftmax(unit) ||
-         LowerPool(unit) || LowerMove(unit);
+  return LowerUnary(unit) || LowerBinary(unit) || LowerBatchNormalization(unit) ||
+         LowerSoftmax(unit) || LowerPool(unit) || LowerMove(unit);
 }
 
 Status Lowering::EmitReference(ir::NodeRef ref) {
@@ -180,7 +189,8 @@ Status Lowering::EmitReference(ir::NodeRef ref) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!n.inputs[i]) continue;
     inputs[i] = Plain(n.inputs[i]);
-    if (!inputs[i].defined()) return Internal("value \"{}\" was never computed", graph_.value(n.inputs[i]).name);
+    if (!inputs[i].defined())
+      return Internal("value \"{}\" was never computed", graph_.value(n.inputs[i]).name);
     reads.push_back(inputs[i]);
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -191,29 +201,33 @@ Status Lowering::EmitReference(ir::NodeRef ref) {
   }
   const ir::Model* model = &facts_.constants().model();
   const int64_t limit = options_.max_memory_bytes;
-  AddStep("reference", reads, writes, [model, ref, inputs, outputs, limit](const StepContext& c) -> Status {
-    std::vector<reference::RuntimeValue> values(inputs.size());
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      if (!inputs[i].defined()) continue;
-      const std::byte* from = c.at<std::byte>(inputs[i]);
-      values[i] = reference::RuntimeValue::Of(
-          ir::Tensor::FromBytes(inputs[i].dtype, inputs[i].dims, {from, from + inputs[i].bytes()}));
-    }
-    reference::Limits limits;
-    limits.max_tensor_bytes = limit;
-    AZ_ASSIGN_OR_RETURN(const std::vector<reference::RuntimeValue> results,
-                        reference::EvaluateNode(*model, model->graph, ref, values, {}, limits));
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      if (!outputs[i].defined()) continue;
-      const ir::Tensor& got = results[i].tensor;
-      if (!results[i].is_tensor() || got.dtype() != outputs[i].dtype || got.dims() != outputs[i].dims) {
-        return Internal("result {} is {}, planned as {} {}", i, got.TypeText(), ir::ShortNameOf(outputs[i].dtype),
-                        ir::ShapeText(outputs[i].dims));
-      }
-      if (!got.bytes().empty()) std::memcpy(c.at<std::byte>(outputs[i]), got.bytes().data(), got.bytes().size());
-    }
-    return OkStatus();
-  });
+  AddStep("reference", reads, writes,
+          [model, ref, inputs, outputs, limit](const StepContext& c) -> Status {
+            std::vector<reference::RuntimeValue> values(inputs.size());
+            for (size_t i = 0; i < inputs.size(); ++i) {
+              if (!inputs[i].defined()) continue;
+              const std::byte* from = c.at<std::byte>(inputs[i]);
+              values[i] = reference::RuntimeValue::Of(ir::Tensor::FromBytes(
+                  inputs[i].dtype, inputs[i].dims, {from, from + inputs[i].bytes()}));
+            }
+            reference::Limits limits;
+            limits.max_tensor_bytes = limit;
+            AZ_ASSIGN_OR_RETURN(
+                const std::vector<reference::RuntimeValue> results,
+                reference::EvaluateNode(*model, model->graph, ref, values, {}, limits));
+            for (size_t i = 0; i < outputs.size(); ++i) {
+              if (!outputs[i].defined()) continue;
+              const ir::Tensor& got = results[i].tensor;
+              if (!results[i].is_tensor() || got.dtype() != outputs[i].dtype ||
+                  got.dims() != outputs[i].dims) {
+                return Internal("result {} is {}, planned as {} {}", i, got.TypeText(),
+                                ir::ShortNameOf(outputs[i].dtype), ir::ShapeText(outputs[i].dims));
+              }
+              if (!got.bytes().empty())
+                std::memcpy(c.at<std::byte>(outputs[i]), got.bytes().data(), got.bytes().size());
+            }
+            return OkStatus();
+          });
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].defined()) Bind(n.outputs[i], outputs[i]);
   }
@@ -293,8 +307,8 @@ int Lowering::AddStorage(Storage storage) {
   return static_cast<int>(plan_.storages.size()) - 1;
 }
 
-void Lowering::AddStep(const std::string& kernel, std::vector<Operand> reads, std::vector<Operand> writes,
-                       std::function<Status(const StepContext&)> run) {
+void Lowering::AddStep(const std::string& kernel, std::vector<Operand> reads,
+                       std::vector<Operand> writes, std::function<Status(const StepContext&)> run) {
   Step step;
   step.info = {current_label_, current_op_, kernel};
   for (const Operand& operand : reads) step.reads.push_back(operand.storage);
@@ -318,7 +332,8 @@ void Lowering::AddScratchpad(const dnnl::memory::desc& desc, std::vector<DnnlArg
 }
 
 void Lowering::AddCopy(const Operand& from, const Operand& to, const std::string& kernel) {
-  const auto copy = PlanStridedCopy(from.dims, from.strides(), to.strides(), ir::BitsOf(from.dtype) / 8);
+  const auto copy =
+      PlanStridedCopy(from.dims, from.strides(), to.strides(), ir::BitsOf(from.dtype) / 8);
   AddStep(kernel, {from}, {to}, [copy, from, to](const StepContext& c) {
     StridedCopy(copy, c.at<std::byte>(from), c.at<std::byte>(to));
     return OkStatus();

@@ -1,8 +1,8 @@
 // Lowering: units become steps of a plan; values get buffers and layouts.
 //
-// One Lowering builds one plan. The families (lower_conv.cc, lower_matmul.cc, ...) are members; each says false when
-// it has no kernel for what it sees, and the unit runs node by node through the reference instead.
-// Tests: tests/engine/.
+// One Lowering builds one plan. The families (lower_conv.cc, lower_matmul.cc, ...) are members;
+// each says false when it has no kernel for what it sees, and the unit runs node by node through
+// the reference instead. Tests: tests/engine/.
 #pragma once
 
 #include <map>
@@ -22,26 +22,29 @@ struct LowerOptions {
   int64_t max_memory_bytes = int64_t{8} << 30;
 };
 
-// Plans the nodes `order`; `inputs` are fed, `outputs` returned, both plain. Facts of all values must be known.
+// Plans the nodes `order`; `inputs` are fed, `outputs` returned, both plain. Facts of all values
+// must be known.
 StatusOr<std::shared_ptr<const Plan>> BuildPlan(Facts& facts, const std::vector<ir::NodeRef>& order,
                                                 const std::vector<ir::ValueRef>& inputs,
-                                                const std::vector<ir::ValueRef>& outputs, const LowerOptions& options);
+                                                const std::vector<ir::ValueRef>& outputs,
+                                                const LowerOptions& options);
 
 class Lowering {
  public:
-  Lowering(Facts& facts, const LowerOptions& options) : facts_(facts), graph_(facts.graph()), options_(options) {}
+  Lowering(Facts& facts, const LowerOptions& options)
+      : facts_(facts), graph_(facts.graph()), options_(options) {}
   StatusOr<std::shared_ptr<const Plan>> Build(const std::vector<ir::NodeRef>& order,
                                               const std::vector<ir::ValueRef>& inputs,
                                               const std::vector<ir::ValueRef>& outputs);
 
  private:
-
   // --- core (lower.cc)
   Status Emit(const Unit& unit);
   bool EmitNative(const Unit& unit);
   bool TryNative(const Unit& unit);  // leaves no trace when it fails
   Status EmitReference(ir::NodeRef node);
-  // The value's array; constants are brought in as they are asked for. Undefined when it cannot be had.
+  // The value's array; constants are brought in as they are asked for. Undefined when it cannot be
+  // had.
   Operand Get(ir::ValueRef value);
   void Bind(ir::ValueRef value, const Operand& operand);
   // The same elements in the given layout: itself, a relabelled view, or a copy by a new step.
@@ -50,47 +53,51 @@ class Lowering {
   Operand NewArray(ir::DType dtype, ir::Shape dims, Layout layout);
   Operand Constant(ir::DType dtype, ir::Shape dims, const void* data, int64_t bytes);
   Operand ConstantFloats(const std::vector<float>& values);
-  // A result of the same bytes as `source`: in its place when nobody reads that any more, else a new array.
+  // A result of the same bytes as `source`: in its place when nobody reads that any more, else a
+  // new array.
   Operand ResultLike(const Operand& source, ir::DType dtype);
   bool DiesHere(const Operand& operand) const;
   int AddStorage(Storage storage);
   void AddStep(const std::string& kernel, std::vector<Operand> reads, std::vector<Operand> writes,
                std::function<Status(const StepContext&)> run);
-  void AddDnnl(const std::string& kernel, const dnnl::primitive& primitive, std::vector<DnnlArgument> arguments,
-               int64_t samples);
+  void AddDnnl(const std::string& kernel, const dnnl::primitive& primitive,
+               std::vector<DnnlArgument> arguments, int64_t samples);
   void AddScratchpad(const dnnl::memory::desc& desc, std::vector<DnnlArgument>& arguments);
   void AddCopy(const Operand& from, const Operand& to, const std::string& kernel);
   const ir::Node& node(const Unit& unit) const { return graph_.node(unit.head); }
   const ValueFact& fact(ir::ValueRef value) { return *facts_.Find(value); }
 
   // --- families
-  bool LowerConv(const Unit& unit);          // lower_conv.cc
-  bool LowerMatMul(const Unit& unit);        // lower_matmul.cc
-  // A quantized contraction, its shapes resolved; `scale`, `shift`: y = scale[c] * (W x) + shift[c] in real units,
-  // the scales of source and weights not in them.
+  bool LowerConv(const Unit& unit);    // lower_conv.cc
+  bool LowerMatMul(const Unit& unit);  // lower_matmul.cc
+  // A quantized contraction, its shapes resolved; `scale`, `shift`: y = scale[c] * (W x) + shift[c]
+  // in real units, the scales of source and weights not in them.
   struct Int8Geometry;
   bool LowerInt8(const Unit& unit, const Int8Geometry& geometry);  // lower_int8.cc
-  bool LowerUnary(const Unit& unit);         // lower_elementwise.cc
+  bool LowerUnary(const Unit& unit);                               // lower_elementwise.cc
   bool LowerBinary(const Unit& unit);
   bool LowerBatchNormalization(const Unit& unit);
   bool LowerSoftmax(const Unit& unit);
-  bool LowerPool(const Unit& unit);          // lower_pool.cc
-  bool LowerMove(const Unit& unit);          // lower_move.cc
-  bool LowerQuantize(const Unit& unit);      // lower_quantize.cc
+  bool LowerPool(const Unit& unit);      // lower_pool.cc
+  bool LowerMove(const Unit& unit);      // lower_move.cc
+  bool LowerQuantize(const Unit& unit);  // lower_quantize.cc
   bool LowerDequantize(const Unit& unit);
   bool LowerQuantUnary(const Unit& unit);
   bool LowerQuantBinary(const Unit& unit);
   bool LowerQuantMove(const Unit& unit);
   bool LowerQuantAverage(const Unit& unit);
 
-  // Elements moved by `head` (Reshape, Slice, Concat ...), of any type of whole bytes: the result, or undefined.
-  Operand Move(ir::NodeRef head, const std::vector<Operand>& inputs, const ir::Shape& dims);
+  // Elements moved by `head` (Reshape, Slice, Concat ...), of any type of whole bytes: the result,
+  // or undefined. `grid`: the elements stand for real numbers on it, and Pad's 0 is its zero point.
+  Operand Move(ir::NodeRef head, const std::vector<Operand>& inputs, const ir::Shape& dims,
+               const QuantParams* grid = nullptr);
   Operand MovePool(ir::NodeRef head, const Operand& input, const ir::Shape& dims);
   // Quantizes a float array; the step belongs to the current unit.
   Operand Quantized(const Operand& x, const QuantParams& params);
   // Applies `activation` to a float array, in place where that is allowed.
   Operand Activated(const Operand& x, const UnaryOpSpec& activation);
-  // What is left of a unit after its contraction gave a float array: residual, activation, QuantizeLinear.
+  // What is left of a unit after its contraction gave a float array: residual, activation,
+  // QuantizeLinear.
   Operand Finished(const Unit& unit, Operand x, bool residual_done, bool activation_done);
   Operand AddedTo(const Operand& a, const Operand& b);
   Operand Dequantized(const Operand& q, const QuantParams& params);
@@ -99,9 +106,10 @@ class Lowering {
   const ir::Graph& graph_;
   LowerOptions options_;
   Plan plan_;
-  std::map<uint32_t, Operand> operands_;       // by value
-  std::map<uint32_t, int> uses_left_;          // by value: units yet to run that read it, and outside readers
-  std::vector<std::vector<uint32_t>> tenants_; // by storage: values that lie in it
+  std::map<uint32_t, Operand> operands_;  // by value
+  std::map<uint32_t, int>
+      uses_left_;  // by value: units yet to run that read it, and outside readers
+  std::vector<std::vector<uint32_t>> tenants_;   // by storage: values that lie in it
   std::vector<std::pair<uint32_t, int>> bound_;  // values bound so far and where, in order
   std::string current_label_, current_op_;
 };

@@ -1,8 +1,9 @@
-// Conv on oneDNN, with scale and shift, residual and activation in the same primitive; float and 8 bits.
+// Conv on oneDNN, with scale and shift, residual and activation in the same primitive; float and 8
+// bits.
 //
-// Primitives are made for one sample, so a sample's result cannot depend on the batch around it. Arrays are
-// channels-last (measured as fast as blocked layouts, and every kernel of ours can read them).
-// Tests: tests/engine/conv_test.cc, tests/engine/int8_test.cc.
+// Primitives are made for one sample, so a sample's result cannot depend on the batch around it.
+// Arrays are channels-last (measured as fast as blocked layouts, and every kernel of ours can read
+// them). Tests: tests/engine/contraction_test.cc, tests/engine/int8_test.cc.
 #include <cstring>
 
 #include "lib/analysis/ops.h"
@@ -86,7 +87,9 @@ bool Lowering::LowerConv(const Unit& unit) {
 
   x = In(x, Layout::kChannelsLast, "channels-last");
   if (integer) {
-    Int8Geometry geometry{x, *weights, conv.group, conv.strides, conv.dilations, conv.pads_begin, conv.pads_end, y_dims};
+    Int8Geometry geometry{
+        x,     *weights, conv.group, conv.strides, conv.dilations, conv.pads_begin, conv.pads_end,
+        y_dims};
     geometry.scale = scale, geometry.shift = shift;
     return LowerInt8(unit, geometry);
   }
@@ -131,17 +134,22 @@ bool Lowering::LowerConv(const Unit& unit) {
   }
   attr.set_post_ops(post);
 
-  const memory::desc src_md = Describe(conv.src, DType::kFloat, StridesOf(conv.src, Layout::kChannelsLast));
-  const memory::desc dst_md = Describe(conv.dst, DType::kFloat, StridesOf(conv.dst, Layout::kChannelsLast));
+  const memory::desc src_md =
+      Describe(conv.src, DType::kFloat, StridesOf(conv.src, Layout::kChannelsLast));
+  const memory::desc dst_md =
+      Describe(conv.dst, DType::kFloat, StridesOf(conv.dst, Layout::kChannelsLast));
   const Shape w_dims = WeightDims(wd, view->group);
   const memory::desc any_w(w_dims, memory::data_type::f32, memory::format_tag::any);
   const memory::desc bias_md({wd[0]}, memory::data_type::f32, memory::format_tag::a);
   const dnnl::convolution_forward::primitive_desc pd(
-      CpuEngine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src_md, any_w,
-      has_bias ? bias_md : memory::desc(), dst_md, conv.strides, conv.dilations, conv.pads_begin, conv.pads_end, attr);
-  const auto packed = Reordered(w.data(), Describe(w_dims, DType::kFloat, StridesOf(w_dims, Layout::kPlain)),
-                                pd.weights_desc());
-  Storage weight_storage{Storage::Kind::kConstant, static_cast<int64_t>(pd.weights_desc().get_size())};
+      CpuEngine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src_md,
+      any_w, has_bias ? bias_md : memory::desc(), dst_md, conv.strides, conv.dilations,
+      conv.pads_begin, conv.pads_end, attr);
+  const auto packed =
+      Reordered(w.data(), Describe(w_dims, DType::kFloat, StridesOf(w_dims, Layout::kPlain)),
+                pd.weights_desc());
+  Storage weight_storage{Storage::Kind::kConstant,
+                         static_cast<int64_t>(pd.weights_desc().get_size())};
   weight_storage.constant = packed.get();
   weight_storage.owner = packed;
   std::vector<DnnlArgument> arguments = {

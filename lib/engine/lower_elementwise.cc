@@ -1,4 +1,5 @@
-// Elementwise ops, BatchNormalization and Softmax on our own kernels. Tests: tests/engine/elementwise_test.cc.
+// Elementwise ops, BatchNormalization and Softmax on our own kernels. Tests:
+// tests/engine/ops_test.cc.
 #include <cmath>
 
 #include "lib/analysis/ops.h"
@@ -16,7 +17,8 @@ std::vector<int64_t> BroadcastStrides(const Operand& operand, const Shape& dims)
   const std::vector<int64_t> own = operand.strides();
   std::vector<int64_t> strides(dims.size(), 0);
   const size_t lead = dims.size() - operand.dims.size();
-  for (size_t i = 0; i < operand.dims.size(); ++i) strides[lead + i] = operand.dims[i] == 1 ? 0 : own[i];
+  for (size_t i = 0; i < operand.dims.size(); ++i)
+    strides[lead + i] = operand.dims[i] == 1 ? 0 : own[i];
   return strides;
 }
 
@@ -33,12 +35,15 @@ Operand Lowering::Activated(const Operand& x, const UnaryOpSpec& activation) {
 
 Operand Lowering::AddedTo(const Operand& a, const Operand& b) {
   const auto dims = Broadcast(a.dims, b.dims);
-  if (!dims || !a.defined() || !b.defined() || b.dtype != DType::kFloat || *dims != a.dims) return {};
+  if (!dims || !a.defined() || !b.defined() || b.dtype != DType::kFloat || *dims != a.dims)
+    return {};
   Operand right = b;
   if (a.dims == b.dims) right = In(b, a.layout, "operand");
-  if (b.dims.size() < a.dims.size() && b.layout != Layout::kPlain) right = In(b, Layout::kPlain, "operand");
+  if (b.dims.size() < a.dims.size() && b.layout != Layout::kPlain)
+    right = In(b, Layout::kPlain, "operand");
   const Operand y = ResultLike(a, DType::kFloat);
-  const BinaryPlan plan = PlanBinary(*dims, BroadcastStrides(a, *dims), BroadcastStrides(right, *dims), y.strides());
+  const BinaryPlan plan =
+      PlanBinary(*dims, BroadcastStrides(a, *dims), BroadcastStrides(right, *dims), y.strides());
   AddStep("own:add", {a, right}, {y}, [a, right, y, plan](const StepContext& c) {
     RunBinary(Binary::kAdd, plan, c.at<const float>(a), c.at<const float>(right), c.at<float>(y));
     return OkStatus();
@@ -62,15 +67,18 @@ bool Lowering::LowerBinary(const Unit& unit) {
   if (!kind || n.inputs.size() != 2) return false;
   Operand a = Get(n.inputs[0]), b = Get(n.inputs[1]);
   const Shape& dims = fact(n.outputs[0]).dims;
-  if (!a.defined() || !b.defined() || a.dtype != DType::kFloat || b.dtype != DType::kFloat) return false;
+  if (!a.defined() || !b.defined() || a.dtype != DType::kFloat || b.dtype != DType::kFloat)
+    return false;
   if (kind == Binary::kPRelu && a.dims != dims) return false;
   // The result lies as an operand of its own shape does; strides of constants follow by themselves.
   Layout layout = Layout::kPlain;
   for (const Operand* operand : {&a, &b}) {
-    if (operand->dims == dims && operand->layout == Layout::kChannelsLast) layout = Layout::kChannelsLast;
+    if (operand->dims == dims && operand->layout == Layout::kChannelsLast)
+      layout = Layout::kChannelsLast;
   }
   for (Operand* operand : {&a, &b}) {
-    const bool constant = plan_.storages[static_cast<size_t>(operand->storage)].kind == Storage::Kind::kConstant;
+    const bool constant =
+        plan_.storages[static_cast<size_t>(operand->storage)].kind == Storage::Kind::kConstant;
     if (operand->dims == dims && !constant) *operand = In(*operand, layout, "operand");
     // Channels-last strides are those of the operand's own rank.
     if (operand->dims.size() != dims.size() && operand->layout != Layout::kPlain) {
@@ -85,7 +93,8 @@ bool Lowering::LowerBinary(const Unit& unit) {
   } else {
     y = NewArray(DType::kFloat, dims, layout);
   }
-  const BinaryPlan plan = PlanBinary(dims, BroadcastStrides(a, dims), BroadcastStrides(b, dims), y.strides());
+  const BinaryPlan plan =
+      PlanBinary(dims, BroadcastStrides(a, dims), BroadcastStrides(b, dims), y.strides());
   AddStep("own:binary", {a, b}, {y}, [kind = *kind, a, b, y, plan](const StepContext& c) {
     RunBinary(kind, plan, c.at<const float>(a), c.at<const float>(b), c.at<float>(y));
     return OkStatus();
@@ -121,10 +130,11 @@ bool Lowering::LowerBatchNormalization(const Unit& unit) {
   AddStep("own:batch-normalization", {x, ks, ds}, {y}, [=](const StepContext& c) {
     const float* src = c.at<const float>(x);
     if (last) {
-      ScaleShiftChannelsLast(src, c.at<const float>(ks), c.at<const float>(ds), c.at<float>(y), count / c_count, c_count);
+      ScaleShiftChannelsLast(src, c.at<const float>(ks), c.at<const float>(ds), c.at<float>(y),
+                             count / c_count, c_count);
     } else {
-      ScaleShiftPlain(src, c.at<const float>(ks), c.at<const float>(ds), c.at<float>(y), outer, c_count,
-                      count / (outer * c_count));
+      ScaleShiftPlain(src, c.at<const float>(ks), c.at<const float>(ds), c.at<float>(y), outer,
+                      c_count, count / (outer * c_count));
     }
     return OkStatus();
   });

@@ -1,9 +1,10 @@
-// 8-bit convolutions and matrix products: oneDNN where its products are exact, our own kernel elsewhere.
+// 8-bit convolutions and matrix products: oneDNN where its products are exact, our own kernel
+// elsewhere.
 //
 //   y = Q(activation(s_x s_w[c] k[c] * sum((q_x - z_x) q_w) + d[c] + s_r (q_r - z_r)))
 //
-// The sum is an exact 32-bit integer. A source zero point goes into d where no padding is (padding is the real 0, not
-// the byte 0); elsewhere oneDNN compensates. Tests: tests/engine/int8_test.cc.
+// The sum is an exact 32-bit integer. A source zero point goes into d where no padding is (padding
+// is the real 0, not the byte 0); elsewhere oneDNN compensates. Tests: tests/engine/int8_test.cc.
 #include "lib/engine/lower_int8.h"
 
 #include <algorithm>
@@ -50,8 +51,10 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
     const float sw = unit.weight_scales[unit.weight_scales.size() == 1 ? 0 : c];
     step[c] = static_cast<double>(xq.scale) * sw * geometry.scale[c];
   }
-  const bool padded = std::any_of(geometry.pads_begin.begin(), geometry.pads_begin.end(), [](int64_t p) { return p != 0; }) ||
-                      std::any_of(geometry.pads_end.begin(), geometry.pads_end.end(), [](int64_t p) { return p != 0; });
+  const bool padded = std::any_of(geometry.pads_begin.begin(), geometry.pads_begin.end(),
+                                  [](int64_t p) { return p != 0; }) ||
+                      std::any_of(geometry.pads_end.begin(), geometry.pads_end.end(),
+                                  [](int64_t p) { return p != 0; });
 
   Operand residual;
   bool fuse_residual = false;
@@ -60,11 +63,14 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
     if (!residual.defined()) return false;
     // In place, so the bytes must mean the same: quantized on quantized, float on float.
     fuse_residual = unit.residual_params.has_value() == unit.result.has_value();
-    if (unit.residual_params && unit.result) fuse_residual = unit.residual_params->dtype == unit.result->dtype;
+    if (unit.residual_params && unit.result)
+      fuse_residual = unit.residual_params->dtype == unit.result->dtype;
   }
   const bool finish_here = !unit.residual || fuse_residual;
-  const bool activation_fits = !unit.activation || unit.activation->kind == Unary::kRelu || unit.activation->kind == Unary::kClip;
-  const std::optional<QuantParams> out = finish_here && activation_fits ? unit.result : std::nullopt;
+  const bool activation_fits = !unit.activation || unit.activation->kind == Unary::kRelu ||
+                               unit.activation->kind == Unary::kClip;
+  const std::optional<QuantParams> out =
+      finish_here && activation_fits ? unit.result : std::nullopt;
   const DType y_type = out ? out->dtype : DType::kFloat;
   const Layout layout = conv ? Layout::kChannelsLast : Layout::kPlain;
 
@@ -100,7 +106,8 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
     if (finish && unit.activation) plan.activation = *unit.activation;
     plan.quantized = finish && unit.result.has_value();
     if (plan.quantized) plan.y = SpecOf(*unit.result);
-    Operand y = NewArray(plan.quantized ? unit.result->dtype : DType::kFloat, geometry.y_dims, layout);
+    Operand y =
+        NewArray(plan.quantized ? unit.result->dtype : DType::kFloat, geometry.y_dims, layout);
     const int64_t samples = conv ? x.dims[0] : 1;
     const int64_t x_bytes = x.bytes() / samples, y_bytes = y.bytes() / samples;
     std::vector<Operand> reads{x};
@@ -108,10 +115,13 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
     const int64_t r_bytes = with_residual ? residual.bytes() / samples : 0;
     auto shared = std::make_shared<const Int8ConvPlan>(std::move(plan));
     AddStep(conv ? "own:conv:int8" : "own:matmul:int8", reads, {y},
-            [shared, x, y, residual, with_residual, samples, x_bytes, y_bytes, r_bytes](const StepContext& c) {
+            [shared, x, y, residual, with_residual, samples, x_bytes, y_bytes,
+             r_bytes](const StepContext& c) {
               for (int64_t s = 0; s < samples; ++s) {
-                const uint8_t* extra = with_residual ? c.at<const uint8_t>(residual) + s * r_bytes : nullptr;
-                RunInt8Conv(*shared, c.at<const uint8_t>(x) + s * x_bytes, extra, c.at<uint8_t>(y) + s * y_bytes);
+                const uint8_t* extra =
+                    with_residual ? c.at<const uint8_t>(residual) + s * r_bytes : nullptr;
+                RunInt8Conv(*shared, c.at<const uint8_t>(x) + s * x_bytes, extra,
+                            c.at<uint8_t>(y) + s * y_bytes);
               }
               return OkStatus();
             });
@@ -127,7 +137,8 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   if (fold_zero) {
     for (size_t c = 0; c < outputs; ++c) {
       int64_t sum = 0;
-      for (int64_t i = 0; i < terms; ++i) sum += q[c * static_cast<size_t>(terms) + static_cast<size_t>(i)];
+      for (int64_t i = 0; i < terms; ++i)
+        sum += q[c * static_cast<size_t>(terms) + static_cast<size_t>(i)];
       shift[c] -= step[c] * xq.zero_point * static_cast<double>(sum);
     }
   }
@@ -143,7 +154,8 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   dnnl::post_ops post;
   if (unit.residual && finish_here) {
     if (unit.residual_params) {
-      post.append_sum(unit.residual_params->scale, unit.residual_params->zero_point, DnnlType(residual.dtype));
+      post.append_sum(unit.residual_params->scale, unit.residual_params->zero_point,
+                      DnnlType(residual.dtype));
     } else {
       post.append_sum(1.0f);
     }
@@ -163,7 +175,8 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   Operand y;
   if (unit.residual && finish_here) {
     const Operand original = Get(unit.residual);
-    if (residual.storage != x.storage && (residual.storage != original.storage || DiesHere(original))) {
+    if (residual.storage != x.storage &&
+        (residual.storage != original.storage || DiesHere(original))) {
       y = residual;
       y.dtype = y_type;
     } else {
@@ -188,15 +201,17 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
     const memory::desc dst_md = Describe(dst, y_type, StridesOf(dst, Layout::kChannelsLast));
     const memory::desc bias_md({wd[0]}, memory::data_type::f32, memory::format_tag::a);
     const dnnl::convolution_forward::primitive_desc pd(
-        CpuEngine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src_md,
-        memory::desc(w_dims, memory::data_type::s8, memory::format_tag::any), has_bias ? bias_md : memory::desc(), dst_md,
-        geometry.strides, geometry.dilations, geometry.pads_begin, geometry.pads_end, attr);
+        CpuEngine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+        src_md, memory::desc(w_dims, memory::data_type::s8, memory::format_tag::any),
+        has_bias ? bias_md : memory::desc(), dst_md, geometry.strides, geometry.dilations,
+        geometry.pads_begin, geometry.pads_end, attr);
     weights_md = pd.weights_desc();
     primitive = dnnl::convolution_forward(pd);
     arguments = {{DNNL_ARG_SRC, src_md, x.storage, static_cast<int64_t>(src_md.get_size())},
                  {DNNL_ARG_DST, dst_md, y.storage, static_cast<int64_t>(dst_md.get_size())}};
     if (has_bias) {
-      arguments.push_back({DNNL_ARG_BIAS, bias_md, ConstantFloats({shift.begin(), shift.end()}).storage});
+      arguments.push_back(
+          {DNNL_ARG_BIAS, bias_md, ConstantFloats({shift.begin(), shift.end()}).storage});
     }
     AddScratchpad(pd.scratchpad_desc(), arguments);
   } else {
@@ -204,20 +219,22 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
     const memory::desc src_md = Describe(src, x.dtype, StridesOf(src, Layout::kPlain));
     const memory::desc dst_md = Describe(dst, y_type, StridesOf(dst, Layout::kPlain));
     const memory::desc bias_md = Describe(bias, DType::kFloat, StridesOf(bias, Layout::kPlain));
-    const dnnl::matmul::primitive_desc pd(CpuEngine(), src_md,
-                                          memory::desc(b, memory::data_type::s8, memory::format_tag::any),
-                                          has_bias ? bias_md : memory::desc(), dst_md, attr);
+    const dnnl::matmul::primitive_desc pd(
+        CpuEngine(), src_md, memory::desc(b, memory::data_type::s8, memory::format_tag::any),
+        has_bias ? bias_md : memory::desc(), dst_md, attr);
     weights_md = pd.weights_desc();
     primitive = dnnl::matmul(pd);
     arguments = {{DNNL_ARG_SRC, src_md, x.storage}, {DNNL_ARG_DST, dst_md, y.storage}};
     if (has_bias) {
-      arguments.push_back({DNNL_ARG_BIAS, bias_md, ConstantFloats({shift.begin(), shift.end()}).storage});
+      arguments.push_back(
+          {DNNL_ARG_BIAS, bias_md, ConstantFloats({shift.begin(), shift.end()}).storage});
     }
     AddScratchpad(pd.scratchpad_desc(), arguments);
   }
   // [O, K] stored is [K, O] with strides exchanged.
-  const memory::desc stored = conv ? Describe(w_dims, DType::kInt8, StridesOf(w_dims, Layout::kPlain))
-                                   : Describe({wd[1], wd[0]}, DType::kInt8, {1, wd[1]});
+  const memory::desc stored =
+      conv ? Describe(w_dims, DType::kInt8, StridesOf(w_dims, Layout::kPlain))
+           : Describe({wd[1], wd[0]}, DType::kInt8, {1, wd[1]});
   const auto packed = Reordered(q.data(), stored, weights_md);
   Storage storage{Storage::Kind::kConstant, static_cast<int64_t>(weights_md.get_size())};
   storage.constant = packed.get();
@@ -230,7 +247,8 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   arguments.push_back({DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, per_channel,
                        ConstantFloats({step.begin(), step.end()}).storage});
   if (out) {
-    arguments.push_back({DNNL_ARG_ATTR_SCALES | DNNL_ARG_DST, one_f, ConstantFloats({out->scale}).storage});
+    arguments.push_back(
+        {DNNL_ARG_ATTR_SCALES | DNNL_ARG_DST, one_f, ConstantFloats({out->scale}).storage});
     if (out->zero_point != 0) {
       arguments.push_back({DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_DST, one_i,
                            Constant(DType::kInt32, {1}, &out->zero_point, 4).storage});
@@ -240,7 +258,8 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
     arguments.push_back({DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, one_i,
                          Constant(DType::kInt32, {1}, &xq.zero_point, 4).storage});
   }
-  AddDnnl(conv ? "onednn:conv:int8" : "onednn:matmul:int8", primitive, std::move(arguments), samples);
+  AddDnnl(conv ? "onednn:conv:int8" : "onednn:matmul:int8", primitive, std::move(arguments),
+          samples);
   if (!finish_here || (unit.result && !out)) {
     y = Finished(unit, y, finish_here, finish_here && unit.activation && !rest);
     if (!y.defined()) return false;

@@ -1,4 +1,5 @@
-// What an 8-bit convolution or matrix product needs besides its unit. Tests: tests/engine/int8_test.cc.
+// What an 8-bit convolution or matrix product needs besides its unit. Tests:
+// tests/engine/int8_test.cc.
 #pragma once
 
 #include <vector>
@@ -8,10 +9,11 @@
 namespace assize::engine {
 
 struct Lowering::Int8Geometry {
-  Operand x;            // channels-last [N, C, *], or [..., K] for a matrix product
-  ir::Tensor weights;   // int8 [O, C/group, *K], or [O, K]
+  Operand x;           // channels-last [N, C, *], or [..., K] for a matrix product
+  ir::Tensor weights;  // int8 [O, C/group, *K], or [O, K]
   int64_t group = 1;
-  std::vector<int64_t> strides, dilations, pads_begin, pads_end;  // dilations as oneDNN counts them: 0 is dense
+  std::vector<int64_t> strides, dilations, pads_begin,
+      pads_end;  // dilations as oneDNN counts them: 0 is dense
   ir::Shape y_dims;
   std::vector<double> scale = {}, shift = {};  // per output channel
 };

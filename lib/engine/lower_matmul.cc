@@ -1,5 +1,5 @@
-// Gemm and MatMul as oneDNN's matmul (never inner_product: its result moved with the thread count); float and 8 bits.
-// Tests: tests/engine/matmul_test.cc, tests/engine/int8_test.cc.
+// Gemm and MatMul as oneDNN's matmul (never inner_product: its result moved with the thread count);
+// float and 8 bits. Tests: tests/engine/contraction_test.cc, tests/engine/int8_test.cc.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -33,10 +33,12 @@ bool Lowering::LowerMatMul(const Unit& unit) {
   if (n.op_type == "Gemm") {
     const auto view = analysis::GemmOp::From(graph_, unit.head, facts_.opset());
     if (!view.ok()) return false;
-    alpha = view->alpha, beta = view->beta, trans_a = view->trans_a, trans_b = view->trans_b, c = view->c;
+    alpha = view->alpha, beta = view->beta, trans_a = view->trans_a, trans_b = view->trans_b,
+    c = view->c;
   }
   const Shape y_dims = fact(n.outputs[0]).dims;
-  const Operand a = In(Get(integer ? unit.sources[0]->quantized : n.inputs[0]), Layout::kPlain, "plain");
+  const Operand a =
+      In(Get(integer ? unit.sources[0]->quantized : n.inputs[0]), Layout::kPlain, "plain");
   if (!a.defined() || (!integer && a.dtype != DType::kFloat) || y_dims.size() < 2) return false;
   const bool constant_b = facts_.IsEvaluable(n.inputs[1]);
   const Shape b_shape = fact(n.inputs[1]).dims;
@@ -50,10 +52,12 @@ bool Lowering::LowerMatMul(const Unit& unit) {
   if (c) {
     const ir::Tensor* tensor = facts_.IsEvaluable(c) ? facts_.Known(c) : nullptr;
     const bool row = tensor != nullptr && tensor->dtype() == DType::kFloat &&
-                     (tensor->element_count() == 1 || (tensor->element_count() == columns && tensor->dims().back() == columns));
+                     (tensor->element_count() == 1 ||
+                      (tensor->element_count() == columns && tensor->dims().back() == columns));
     if (row) {
       const std::vector<double> values = tensor->ToDoubles();
-      for (size_t i = 0; i < count; ++i) shift[i] = static_cast<double>(beta) * values[values.size() == 1 ? 0 : i];
+      for (size_t i = 0; i < count; ++i)
+        shift[i] = static_cast<double>(beta) * values[values.size() == 1 ? 0 : i];
     } else {
       if (beta != 1 || !unit.scale.empty() || integer) return false;
       late_c = Plain(c);
@@ -84,13 +88,15 @@ bool Lowering::LowerMatMul(const Unit& unit) {
             stored[static_cast<size_t>(trans_b ? column * k + i : i * columns + column)];
       }
     }
-    Int8Geometry geometry{a, ir::Tensor::Of<int8_t>({columns, k}, turned), 1, {}, {}, {}, {}, y_dims};
+    Int8Geometry geometry{a,     ir::Tensor::Of<int8_t>({columns, k}, turned), 1, {}, {}, {}, {},
+                          y_dims};
     geometry.scale = scale, geometry.shift = shift;
     return LowerInt8(unit, geometry);
   }
 
   Shape a_dims = flat ? Shape{a.count() / k, k} : a.dims, b_dims = b_shape;
-  std::vector<int64_t> a_strides = StridesOf(a_dims, Layout::kPlain), b_strides = StridesOf(b_dims, Layout::kPlain);
+  std::vector<int64_t> a_strides = StridesOf(a_dims, Layout::kPlain),
+                       b_strides = StridesOf(b_dims, Layout::kPlain);
   if (trans_a) {
     std::swap(a_dims[0], a_dims[1]);
     a_strides = Transposed(StridesOf(a.dims, Layout::kPlain));
@@ -122,12 +128,15 @@ bool Lowering::LowerMatMul(const Unit& unit) {
   attr.set_post_ops(post);
   const memory::desc src_md = Describe(a_dims, DType::kFloat, a_strides);
   const memory::desc plain_b = Describe(b_dims, DType::kFloat, b_strides);
-  const memory::desc b_md = constant_b ? memory::desc(b_dims, memory::data_type::f32, memory::format_tag::any) : plain_b;
+  const memory::desc b_md =
+      constant_b ? memory::desc(b_dims, memory::data_type::f32, memory::format_tag::any) : plain_b;
   const memory::desc dst_md = Describe(y_flat, DType::kFloat, StridesOf(y_flat, Layout::kPlain));
   Shape bias_dims(rank, 1);
   bias_dims.back() = columns;
-  const memory::desc bias_md = Describe(bias_dims, DType::kFloat, StridesOf(bias_dims, Layout::kPlain));
-  const dnnl::matmul::primitive_desc pd(CpuEngine(), src_md, b_md, shifted ? bias_md : memory::desc(), dst_md, attr);
+  const memory::desc bias_md =
+      Describe(bias_dims, DType::kFloat, StridesOf(bias_dims, Layout::kPlain));
+  const dnnl::matmul::primitive_desc pd(CpuEngine(), src_md, b_md,
+                                        shifted ? bias_md : memory::desc(), dst_md, attr);
 
   int b_storage;
   if (constant_b) {
@@ -135,7 +144,8 @@ bool Lowering::LowerMatMul(const Unit& unit) {
     if (tensor == nullptr || tensor->dtype() != DType::kFloat) return false;
     std::vector<float> values(tensor->data<float>().begin(), tensor->data<float>().end());
     if (scaled) {
-      // `values` lie as stored: the column is the last index, or the one before it when stored transposed.
+      // `values` lie as stored: the column is the last index, or the one before it when stored
+      // transposed.
       const size_t inner = static_cast<size_t>(trans_b ? k : columns);
       for (size_t i = 0; i < values.size(); ++i) {
         const size_t column = trans_b ? i / inner % count : i % inner;

@@ -1,4 +1,5 @@
-// Ops that only move elements: reshapes as views, the rest as strided copies. Tests: tests/engine/move_test.cc.
+// Ops that only move elements: reshapes as views, the rest as strided copies. Tests:
+// tests/engine/ops_test.cc.
 #include <algorithm>
 #include <cstring>
 
@@ -12,7 +13,9 @@ namespace {
 using ir::DType;
 using ir::Shape;
 
-int64_t Normal(int64_t axis, size_t rank) { return axis < 0 ? axis + static_cast<int64_t>(rank) : axis; }
+int64_t Normal(int64_t axis, size_t rank) {
+  return axis < 0 ? axis + static_cast<int64_t>(rank) : axis;
+}
 
 }  // namespace
 
@@ -27,7 +30,8 @@ bool Lowering::LowerMove(const Unit& unit) {
     for (const ir::ValueRef out : n.outputs) {
       if (!out) return false;
       const Operand y = NewArray(x.dtype, fact(out).dims, Layout::kPlain);
-      const auto copy = PlanStridedCopy(y.dims, x.strides(), y.strides(), ir::BitsOf(x.dtype) / 8, begin * x.strides()[axis]);
+      const auto copy = PlanStridedCopy(y.dims, x.strides(), y.strides(), ir::BitsOf(x.dtype) / 8,
+                                        begin * x.strides()[axis]);
       AddStep("own:split", {x}, {y}, [copy, x, y](const StepContext& c) {
         StridedCopy(copy, c.at<std::byte>(x), c.at<std::byte>(y));
         return OkStatus();
@@ -50,7 +54,8 @@ bool Lowering::LowerMove(const Unit& unit) {
   return true;
 }
 
-Operand Lowering::Move(ir::NodeRef head, const std::vector<Operand>& inputs, const Shape& dims) {
+Operand Lowering::Move(ir::NodeRef head, const std::vector<Operand>& inputs, const Shape& dims,
+                       const QuantParams* grid) {
   const ir::Node& n = graph_.node(head);
   const std::string& op = n.op_type;
   const Operand& x = inputs[0];
@@ -83,7 +88,8 @@ Operand Lowering::Move(ir::NodeRef head, const std::vector<Operand>& inputs, con
   if (op == "Slice") {
     const auto view = analysis::SliceOp::From(graph_, head, facts_.opset());
     if (!view.ok()) return {};
-    const auto ints = [&](const analysis::IntsArgument& argument) -> std::optional<std::vector<int64_t>> {
+    const auto ints =
+        [&](const analysis::IntsArgument& argument) -> std::optional<std::vector<int64_t>> {
       if (argument.attribute) return argument.attribute;
       return argument.input ? facts_.KnownInts(argument.input) : std::vector<int64_t>{};
     };
@@ -92,10 +98,13 @@ Operand Lowering::Move(ir::NodeRef head, const std::vector<Operand>& inputs, con
     std::vector<int64_t> strides = x.strides();
     int64_t offset = 0;
     for (size_t i = 0; i < starts->size(); ++i) {
-      const size_t axis = static_cast<size_t>(Normal(axes->empty() ? static_cast<int64_t>(i) : (*axes)[i], rank));
+      const size_t axis =
+          static_cast<size_t>(Normal(axes->empty() ? static_cast<int64_t>(i) : (*axes)[i], rank));
       const int64_t step = steps->empty() ? 1 : (*steps)[i], dim = x.dims[axis];
-      int64_t begin = (*starts)[i] < 0 ? ((*starts)[i] < -dim ? -1 : (*starts)[i] + dim) : (*starts)[i];
-      begin = step > 0 ? std::clamp<int64_t>(begin, 0, dim) : std::clamp<int64_t>(begin, -1, dim - 1);
+      int64_t begin =
+          (*starts)[i] < 0 ? ((*starts)[i] < -dim ? -1 : (*starts)[i] + dim) : (*starts)[i];
+      begin =
+          step > 0 ? std::clamp<int64_t>(begin, 0, dim) : std::clamp<int64_t>(begin, -1, dim - 1);
       offset += begin * strides[axis];
       strides[axis] *= step;
     }
@@ -110,11 +119,16 @@ Operand Lowering::Move(ir::NodeRef head, const std::vector<Operand>& inputs, con
   if (op == "Pad") {
     const auto view = analysis::PadOp::From(graph_, head, facts_.opset());
     if (!view.ok() || view->mode != analysis::PadOp::Mode::kConstant || view->axes) return {};
-    const auto pads = view->pads.attribute ? view->pads.attribute : facts_.KnownInts(view->pads.input);
+    const auto pads =
+        view->pads.attribute ? view->pads.attribute : facts_.KnownInts(view->pads.input);
     if (!pads || pads->size() != rank * 2) return {};
     if (std::any_of(pads->begin(), pads->end(), [](int64_t p) { return p < 0; })) return {};
     std::vector<std::byte> element(static_cast<size_t>(bytes));
-    if (view->value.attribute) {
+    if (grid != nullptr) {
+      const std::optional<double> value = view->value.given() ? view->value.Constant(graph_) : 0.0;
+      if (value != 0.0) return {};
+      element[0] = static_cast<std::byte>(grid->zero_point);
+    } else if (view->value.attribute) {
       if (x.dtype != DType::kFloat) return {};
       const float value = static_cast<float>(*view->value.attribute);
       std::memcpy(element.data(), &value, 4);
@@ -127,19 +141,21 @@ Operand Lowering::Move(ir::NodeRef head, const std::vector<Operand>& inputs, con
     int64_t offset = 0;
     for (size_t i = 0; i < rank; ++i) offset += (*pads)[i] * y.strides()[i];
     const auto copy = PlanStridedCopy(x.dims, x.strides(), y.strides(), bytes, 0, offset);
-    AddStep("own:pad", {x}, {y}, [copy, x, y, element, bytes, count = y.count()](const StepContext& c) {
-      FillElements(c.at<std::byte>(y), count, element.data(), bytes);
-      StridedCopy(copy, c.at<std::byte>(x), c.at<std::byte>(y));
-      return OkStatus();
-    });
+    AddStep("own:pad", {x}, {y},
+            [copy, x, y, element, bytes, count = y.count()](const StepContext& c) {
+              FillElements(c.at<std::byte>(y), count, element.data(), bytes);
+              StridedCopy(copy, c.at<std::byte>(x), c.at<std::byte>(y));
+              return OkStatus();
+            });
     return y;
   }
   if (op == "Concat") {
     const auto view = analysis::ConcatOp::From(graph_, head, facts_.opset());
     if (!view.ok()) return {};
     const size_t axis = static_cast<size_t>(Normal(view->axis, rank));
-    const bool last = std::any_of(inputs.begin(), inputs.end(),
-                                  [](const Operand& in) { return in.layout == Layout::kChannelsLast; });
+    const bool last = std::any_of(inputs.begin(), inputs.end(), [](const Operand& in) {
+      return in.layout == Layout::kChannelsLast;
+    });
     const Operand y = NewArray(x.dtype, dims, last ? Layout::kChannelsLast : Layout::kPlain);
     const std::vector<int64_t> to = y.strides();
     std::vector<StridedCopyPlan> copies;

@@ -1,10 +1,9 @@
-// Pooling, float and 8 bits, on our own channels-last kernels. Tests: tests/engine/pool_test.cc.
-#include "lib/engine/kernels/pool.h"
-
+// Pooling, float and 8 bits, on our own channels-last kernels. Tests: tests/engine/ops_test.cc.
 #include <algorithm>
 
 #include "lib/analysis/ops.h"
 #include "lib/engine/kernels/int8.h"
+#include "lib/engine/kernels/pool.h"
 #include "lib/engine/lower.h"
 
 namespace assize::engine {
@@ -13,11 +12,14 @@ namespace {
 using ir::DType;
 using ir::Shape;
 
-void Put(std::array<int64_t, 3>& to, size_t rank, size_t i, int64_t value) { to[3 - rank + i] = value; }
+void Put(std::array<int64_t, 3>& to, size_t rank, size_t i, int64_t value) {
+  to[3 - rank + i] = value;
+}
 
-// The pooling that `ref` means over an input of `dims`; nullopt when it is none that the kernels know.
-std::optional<PoolPlan> PlanPool(const ir::Graph& graph, ir::NodeRef ref, int64_t opset, const Shape& dims,
-                                 const Shape& out) {
+// The pooling that `ref` means over an input of `dims`; nullopt when it is none that the kernels
+// know.
+std::optional<PoolPlan> PlanPool(const ir::Graph& graph, ir::NodeRef ref, int64_t opset,
+                                 const Shape& dims, const Shape& out) {
   const ir::Node& n = graph.node(ref);
   if (dims.size() < 3 || dims.size() > 5) return std::nullopt;
   const size_t spatial = dims.size() - 2;
@@ -50,7 +52,9 @@ std::optional<PoolPlan> PlanPool(const ir::Graph& graph, ir::NodeRef ref, int64_
 }
 
 bool IsMax(const ir::Node& n) { return n.op_type == "MaxPool" || n.op_type == "GlobalMaxPool"; }
-bool IsAverage(const ir::Node& n) { return n.op_type == "AveragePool" || n.op_type == "GlobalAveragePool"; }
+bool IsAverage(const ir::Node& n) {
+  return n.op_type == "AveragePool" || n.op_type == "GlobalAveragePool";
+}
 
 }  // namespace
 
@@ -120,23 +124,25 @@ bool Lowering::LowerQuantAverage(const Unit& unit) {
   const Operand sums = NewArray(DType::kInt32, {positions, plan->channels}, Layout::kPlain);
   const Operand divisors = NewArray(DType::kInt32, {positions}, Layout::kPlain);
   const int64_t x_step = x.count() / samples, y_step = y.count() / samples;
-  AddStep("own:average-pool:int8", {x}, {sums, divisors, y}, [=, plan = *plan](const StepContext& c) {
-    const QuantizeSpec spec{to.scale, to.zero_point, to.dtype == DType::kInt8};
-    std::vector<float> values(static_cast<size_t>(plan.channels));
-    for (int64_t s = 0; s < samples; ++s) {
-      SumPoolInt8(plan, c.at<const uint8_t>(x) + s * x_step, from.dtype == DType::kInt8, from.zero_point,
-                  c.at<int32_t>(sums), c.at<int32_t>(divisors));
-      for (int64_t p = 0; p < positions; ++p) {
-        const int32_t* sum = c.at<int32_t>(sums) + p * plan.channels;
-        const double divisor = c.at<int32_t>(divisors)[p];
-        for (size_t i = 0; i < values.size(); ++i) {
-          values[i] = static_cast<float>(static_cast<double>(from.scale) * sum[i] / divisor);
+  AddStep(
+      "own:average-pool:int8", {x}, {sums, divisors, y}, [=, plan = *plan](const StepContext& c) {
+        const QuantizeSpec spec{to.scale, to.zero_point, to.dtype == DType::kInt8};
+        std::vector<float> values(static_cast<size_t>(plan.channels));
+        for (int64_t s = 0; s < samples; ++s) {
+          SumPoolInt8(plan, c.at<const uint8_t>(x) + s * x_step, from.dtype == DType::kInt8,
+                      from.zero_point, c.at<int32_t>(sums), c.at<int32_t>(divisors));
+          for (int64_t p = 0; p < positions; ++p) {
+            const int32_t* sum = c.at<int32_t>(sums) + p * plan.channels;
+            const double divisor = c.at<int32_t>(divisors)[p];
+            for (size_t i = 0; i < values.size(); ++i) {
+              values[i] = static_cast<float>(static_cast<double>(from.scale) * sum[i] / divisor);
+            }
+            QuantizeFloats(spec, values.data(), c.at<uint8_t>(y) + s * y_step + p * plan.channels,
+                           plan.channels);
+          }
         }
-        QuantizeFloats(spec, values.data(), c.at<uint8_t>(y) + s * y_step + p * plan.channels, plan.channels);
-      }
-    }
-    return OkStatus();
-  });
+        return OkStatus();
+      });
   Bind(unit.writes[0], y);
   return true;
 }

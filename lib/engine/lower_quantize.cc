@@ -19,24 +19,27 @@ QuantizeSpec SpecOf(const QuantParams& params) {
 
 Operand Lowering::Quantized(const Operand& x, const QuantParams& params) {
   const Operand y = NewArray(params.dtype, x.dims, x.layout);
-  AddStep("own:quantize", {x}, {y}, [spec = SpecOf(params), x, y, count = x.count()](const StepContext& c) {
-    QuantizeFloats(spec, c.at<const float>(x), c.at<uint8_t>(y), count);
-    return OkStatus();
-  });
+  AddStep("own:quantize", {x}, {y},
+          [spec = SpecOf(params), x, y, count = x.count()](const StepContext& c) {
+            QuantizeFloats(spec, c.at<const float>(x), c.at<uint8_t>(y), count);
+            return OkStatus();
+          });
   return y;
 }
 
 Operand Lowering::Dequantized(const Operand& q, const QuantParams& params) {
   const Operand y = NewArray(DType::kFloat, q.dims, q.layout);
-  AddStep("own:dequantize", {q}, {y}, [spec = SpecOf(params), q, y, count = q.count()](const StepContext& c) {
-    DequantizeFloats(spec, c.at<const uint8_t>(q), c.at<float>(y), count);
-    return OkStatus();
-  });
+  AddStep("own:dequantize", {q}, {y},
+          [spec = SpecOf(params), q, y, count = q.count()](const StepContext& c) {
+            DequantizeFloats(spec, c.at<const uint8_t>(q), c.at<float>(y), count);
+            return OkStatus();
+          });
   return y;
 }
 
 // Scale and zero point of a whole 8-bit tensor, or nullopt.
-static std::optional<QuantParams> WholeTensor(Facts& facts, ir::ValueRef scale, ir::ValueRef zero, DType dtype) {
+static std::optional<QuantParams> WholeTensor(Facts& facts, ir::ValueRef scale, ir::ValueRef zero,
+                                              DType dtype) {
   if (dtype != DType::kUint8 && dtype != DType::kInt8) return std::nullopt;
   const ir::Tensor* s = facts.Known(scale);
   if (s == nullptr || s->dtype() != DType::kFloat || s->element_count() != 1) return std::nullopt;
@@ -77,7 +80,8 @@ bool Lowering::LowerQuantUnary(const Unit& unit) {
     Bind(unit.writes[0], x);  // the same grid: the same bytes
     return true;
   }
-  const ByteTable table = MakeTable(SpecOf(unit.sources[0]->params), *unit.activation, SpecOf(*unit.result));
+  const ByteTable table =
+      MakeTable(SpecOf(unit.sources[0]->params), *unit.activation, SpecOf(*unit.result));
   const Operand y = ResultLike(x, unit.result->dtype);
   AddStep("own:table:int8", {x}, {y}, [table, x, y, count = x.count()](const StepContext& c) {
     ApplyTable(table, c.at<const uint8_t>(x), c.at<uint8_t>(y), count);
@@ -90,8 +94,9 @@ bool Lowering::LowerQuantUnary(const Unit& unit) {
 bool Lowering::LowerQuantBinary(const Unit& unit) {
   Operand a = Get(unit.sources[0]->quantized), b = Get(unit.sources[1]->quantized);
   if (!a.defined() || !b.defined() || a.dims != b.dims) return false;
-  const Layout layout = a.layout == Layout::kChannelsLast || b.layout == Layout::kChannelsLast ? Layout::kChannelsLast
-                                                                                              : Layout::kPlain;
+  const Layout layout = a.layout == Layout::kChannelsLast || b.layout == Layout::kChannelsLast
+                            ? Layout::kChannelsLast
+                            : Layout::kPlain;
   a = In(a, layout, "operand");
   b = In(b, layout, "operand");
   QuantBinarySpec spec;
@@ -111,15 +116,16 @@ bool Lowering::LowerQuantBinary(const Unit& unit) {
 
 bool Lowering::LowerQuantMove(const Unit& unit) {
   const ir::Node& n = node(unit);
-  // Order-keeping and order-free: the elements move as bytes, on the grid of the result where grids differ. A table
-  // is monotone, so the maximum of translated bytes is the translated maximum.
+  // Order-keeping and order-free: the elements move as bytes, on the grid of the result where grids
+  // differ. A table is monotone, so the maximum of translated bytes is the translated maximum.
   std::vector<Operand> inputs;
   for (const auto& source : unit.sources) {
     if (!source) continue;
     Operand x = Get(source->quantized);
     if (!x.defined()) return false;
     if (!(source->params == *unit.result)) {
-      const ByteTable table = MakeTable(SpecOf(source->params), UnaryOpSpec{}, SpecOf(*unit.result));
+      const ByteTable table =
+          MakeTable(SpecOf(source->params), UnaryOpSpec{}, SpecOf(*unit.result));
       // Not in place: Concat may read one tensor twice.
       const Operand y = NewArray(unit.result->dtype, x.dims, x.layout);
       AddStep("own:table:int8", {x}, {y}, [table, x, y, count = x.count()](const StepContext& c) {
@@ -130,7 +136,7 @@ bool Lowering::LowerQuantMove(const Unit& unit) {
     }
     inputs.push_back(x);
   }
-  const Operand y = Move(unit.head, inputs, fact(n.outputs[0]).dims);
+  const Operand y = Move(unit.head, inputs, fact(n.outputs[0]).dims, &*unit.result);
   if (!y.defined()) return false;
   Bind(unit.writes[0], y);
   return true;

@@ -1,4 +1,4 @@
-// Placement of buffers and the execution of plans. Tests: tests/engine/plan_test.cc.
+// Placement of buffers and the execution of plans. Tests: tests/engine/kernels_test.cc.
 #include "lib/engine/plan.h"
 
 #include <algorithm>
@@ -43,7 +43,8 @@ bool LayoutsCoincide(std::span<const int64_t> dims) {
 std::shared_ptr<std::byte> AllocateAligned(int64_t bytes) {
   void* memory = nullptr;
   const size_t size = static_cast<size_t>(RoundUp(std::max<int64_t>(bytes, 1)));
-  AZ_CHECK(posix_memalign(&memory, static_cast<size_t>(kAlignment), size) == 0, "no memory for {} bytes", bytes);
+  AZ_CHECK(posix_memalign(&memory, static_cast<size_t>(kAlignment), size) == 0,
+           "no memory for {} bytes", bytes);
   return {static_cast<std::byte*>(memory), [](std::byte* p) { std::free(p); }};
 }
 
@@ -67,9 +68,11 @@ Status PlaceStorages(Plan& plan, int64_t max_bytes) {
     }
   }
   std::erase_if(lives, [&](const Life& life) {
-    return plan.storages[static_cast<size_t>(life.storage)].kind != Storage::Kind::kArena || life.first > life.last;
+    return plan.storages[static_cast<size_t>(life.storage)].kind != Storage::Kind::kArena ||
+           life.first > life.last;
   });
-  std::stable_sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) { return a.bytes > b.bytes; });
+  std::stable_sort(lives.begin(), lives.end(),
+                   [](const Life& a, const Life& b) { return a.bytes > b.bytes; });
   std::vector<Life> placed;
   for (const Life& life : lives) {
     std::vector<std::pair<int64_t, int64_t>> taken;  // begin, end of those alive at the same time
@@ -91,8 +94,9 @@ Status PlaceStorages(Plan& plan, int64_t max_bytes) {
   int64_t total = plan.arena_bytes;
   for (const PlanPort& port : plan.outputs) total += port.bytes;
   if (total > max_bytes) {
-    return ResourceExhausted("one run needs {} bytes of activations and results; max_memory_bytes is {}", total,
-                             max_bytes);
+    return ResourceExhausted(
+        "one run needs {} bytes of activations and results; max_memory_bytes is {}", total,
+        max_bytes);
   }
   return OkStatus();
 }
@@ -106,10 +110,12 @@ PlanContext::PlanContext(std::shared_ptr<const Plan> plan)
     if (storage.kind == Storage::Kind::kArena) place = arena_.get() + storage.offset;
     data_.push_back(place);
   }
-  for (const Step& step : plan_->steps) states_.push_back(step.make_state ? step.make_state() : nullptr);
+  for (const Step& step : plan_->steps)
+    states_.push_back(step.make_state ? step.make_state() : nullptr);
 }
 
-Status PlanContext::Run(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs) {
+Status PlanContext::Run(std::span<const std::byte* const> inputs,
+                        std::span<std::byte* const> outputs) {
   for (size_t i = 0; i < plan_->storages.size(); ++i) {
     const Storage& storage = plan_->storages[i];
     if (storage.kind == Storage::Kind::kFeed) {

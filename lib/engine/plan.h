@@ -1,7 +1,9 @@
-// A plan: the steps that compute a stretch of a graph for one set of input shapes, with every buffer's place.
+// A plan: the steps that compute a stretch of a graph for one set of input shapes, with every
+// buffer's place.
 //
-// Immutable once built and shared between threads; a PlanContext holds what one run at a time needs (arena, bound
-// primitives). Values lie plain (C order) or channels-last; nothing else. Tests: tests/engine/plan_test.cc.
+// Immutable once built and shared between threads; a PlanContext holds what one run at a time needs
+// (arena, bound primitives). Values lie plain (C order) or channels-last; nothing else. Tests:
+// tests/engine/kernels_test.cc.
 #pragma once
 
 #include <cstddef>
@@ -31,10 +33,10 @@ struct Storage {
   enum class Kind { kArena, kConstant, kFeed, kOutput };
   Kind kind = Kind::kArena;
   int64_t bytes = 0;
-  int64_t offset = 0;                      // kArena
-  const std::byte* constant = nullptr;     // kConstant
+  int64_t offset = 0;                           // kArena
+  const std::byte* constant = nullptr;          // kConstant
   std::shared_ptr<const void> owner = nullptr;  // keeps `constant` alive
-  int index = 0;                           // kFeed, kOutput: position among the plan's inputs, outputs
+  int index = 0;  // kFeed, kOutput: position among the plan's inputs, outputs
 };
 
 // An array at run time: a storage seen with a type.
@@ -61,8 +63,8 @@ struct StepContext {
 
 struct Step {
   StepInfo info;
-  std::vector<int> reads, writes;                             // storages
-  std::function<std::shared_ptr<void>()> make_state;          // null: stateless
+  std::vector<int> reads, writes;                     // storages
+  std::function<std::shared_ptr<void>()> make_state;  // null: stateless
   std::function<Status(const StepContext&)> run;
 };
 
@@ -81,8 +83,9 @@ struct Plan {
   int64_t arena_bytes = 0;
 };
 
-// Gives every arena storage its offset: two storages share bytes only when no step needs both. Largest first, at the
-// lowest place that is free for all of its life. ResourceExhausted above `max_bytes`.
+// Gives every arena storage its offset: two storages share bytes only when no step needs both.
+// Largest first, at the lowest place that is free for all of its life. ResourceExhausted above
+// `max_bytes`.
 Status PlaceStorages(Plan& plan, int64_t max_bytes);
 
 // One run at a time. Results do not depend on earlier runs.

@@ -1,4 +1,5 @@
-// Compile: checks that everything can run, and makes plans on demand. Tests: tests/engine/program_test.cc.
+// Compile: checks that everything can run, and makes plans on demand. Tests:
+// tests/engine/session_test.cc.
 #include "lib/engine/program.h"
 
 #include <algorithm>
@@ -19,7 +20,8 @@ constexpr size_t kMaxVariants = 8;
 
 }  // namespace
 
-Program::Program(ir::Model model, CompileOptions options) : model_(std::move(model)), options_(std::move(options)) {}
+Program::Program(ir::Model model, CompileOptions options)
+    : model_(std::move(model)), options_(std::move(options)) {}
 
 Status Program::Prepare() {
   const ir::Graph& graph = model_.graph;
@@ -62,8 +64,9 @@ Status Program::Prepare() {
     }
   }
   if (!missing.empty()) {
-    return Unimplemented("cannot run {} op{}: {} (opset {})", missing.size(), missing.size() == 1 ? "" : "s",
-                         fmt::join(missing, ", "), model_.opset().value_or(0));
+    return Unimplemented("cannot run {} op{}: {} (opset {})", missing.size(),
+                         missing.size() == 1 ? "" : "s", fmt::join(missing, ", "),
+                         model_.opset().value_or(0));
   }
   size_t slots = 0;
   for (const ir::ValueRef value : graph.values()) slots = std::max<size_t>(slots, value.index + 1);
@@ -98,8 +101,9 @@ std::vector<ir::ValueRef> Program::NeededFrom(size_t begin) const {
   return needed;
 }
 
-StatusOr<std::shared_ptr<const Segment>> Program::SegmentAt(const std::shared_ptr<const Variant>& variant,
-                                                            size_t begin, const std::vector<LiveValue>& live) const {
+StatusOr<std::shared_ptr<const Segment>> Program::SegmentAt(
+    const std::shared_ptr<const Variant>& variant, size_t begin,
+    const std::vector<LiveValue>& live) const {
   {
     const std::scoped_lock lock(mutex_);
     for (auto entry = cache_.begin(); entry != cache_.end(); ++entry) {
@@ -113,15 +117,16 @@ StatusOr<std::shared_ptr<const Segment>> Program::SegmentAt(const std::shared_pt
   AZ_ASSIGN_OR_RETURN(std::shared_ptr<const Segment> segment, MakeSegment(*variant, begin, live));
   const std::scoped_lock lock(mutex_);
   for (const CacheEntry& entry : cache_) {
-    if (entry.variant == variant && entry.begin == begin && entry.live == live) return entry.segment;
+    if (entry.variant == variant && entry.begin == begin && entry.live == live)
+      return entry.segment;
   }
   cache_.push_front({variant, begin, live, segment});
   if (cache_.size() > kMaxPlans) cache_.pop_back();
   return segment;
 }
 
-StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(const Variant& variant, size_t begin,
-                                                              const std::vector<LiveValue>& live) const {
+StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
+    const Variant& variant, size_t begin, const std::vector<LiveValue>& live) const {
   const OneThread one_thread;
   const int64_t limit = options_.max_memory_bytes;
   const auto infer = [&](Facts& facts, bool single_row, int64_t rows) -> size_t {
@@ -162,12 +167,14 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(const Variant& var
   const LowerOptions options{options_.integer_kernels, limit};
   // A batch of rows that do not see each other runs row by row.
   const int64_t rows = live.empty() || live[0].dims.empty() ? 1 : live[0].dims[0];
-  const bool batch = whole && rows > 1 && std::all_of(live.begin(), live.end(), [&](const LiveValue& value) {
-    return !value.dims.empty() && value.dims[0] == rows;
-  });
+  const bool batch =
+      whole && rows > 1 && std::all_of(live.begin(), live.end(), [&](const LiveValue& value) {
+        return !value.dims.empty() && value.dims[0] == rows;
+      });
   if (batch) {
     Facts single(variant.constants, limit);
-    if (infer(single, true, rows) == order_.size() && RowsAreIndependent(facts, single, nodes, outputs, rows)) {
+    if (infer(single, true, rows) == order_.size() &&
+        RowsAreIndependent(facts, single, nodes, outputs, rows)) {
       segment->by_row = true;
       AZ_ASSIGN_OR_RETURN(segment->plan, BuildPlan(single, nodes, inputs, outputs, options));
       return segment;
@@ -177,7 +184,8 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(const Variant& var
   return segment;
 }
 
-StatusOr<std::shared_ptr<const Program>> Compile(const ir::Model& model, const CompileOptions& options) {
+StatusOr<std::shared_ptr<const Program>> Compile(const ir::Model& model,
+                                                 const CompileOptions& options) {
   auto program = std::make_shared<Program>(model, options);
   AZ_RETURN_IF_ERROR(program->Prepare());
   return std::shared_ptr<const Program>(std::move(program));

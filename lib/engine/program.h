@@ -1,9 +1,10 @@
-// Program: a model ready to run, with the plans made so far. Shared by sessions; its plan cache is locked, and a
-// session asks it only when it meets shapes it has not seen.
+// Program: a model ready to run, with the plans made so far. Shared by sessions; its plan cache is
+// locked, and a session asks it only when it meets shapes it has not seen.
 //
-// A run is a chain of segments. A segment is a stretch of nodes whose shapes are known before it starts; where data
-// decides a shape, the node runs alone through the reference and the next segment is planned on what came out.
-// Nearly every graph is one segment. Tests: tests/engine/program_test.cc.
+// A run is a chain of segments. A segment is a stretch of nodes whose shapes are known before it
+// starts; where data decides a shape, the node runs alone through the reference and the next
+// segment is planned on what came out. Nearly every graph is one segment. Tests:
+// tests/engine/session_test.cc.
 #pragma once
 
 #include <list>
@@ -23,9 +24,9 @@
 namespace assize::engine {
 
 struct Segment {
-  size_t begin = 0, end = 0;          // nodes [begin, end) of the program's order
-  bool lone = false;                  // one node, through the reference
-  std::shared_ptr<const Plan> plan;   // unless lone
+  size_t begin = 0, end = 0;         // nodes [begin, end) of the program's order
+  bool lone = false;                 // one node, through the reference
+  std::shared_ptr<const Plan> plan;  // unless lone
   // The plan is for one row of a batch and runs once a row.
   bool by_row = false;
 };
@@ -59,7 +60,8 @@ class Program {
 
   std::shared_ptr<const Variant> VariantFor(const std::set<std::string>& overridden) const;
   // The segment that starts at `begin` with `live` fed; from the cache, or planned now.
-  StatusOr<std::shared_ptr<const Segment>> SegmentAt(const std::shared_ptr<const Variant>& variant, size_t begin,
+  StatusOr<std::shared_ptr<const Segment>> SegmentAt(const std::shared_ptr<const Variant>& variant,
+                                                     size_t begin,
                                                      const std::vector<LiveValue>& live) const;
   // Values that nodes from `begin` on, or the caller, read.
   std::vector<ir::ValueRef> NeededFrom(size_t begin) const;
@@ -73,7 +75,8 @@ class Program {
   std::vector<ir::NodeRef> order_;
   std::vector<ir::ValueRef> fetch_;
   std::set<uint32_t> read_;
-  std::vector<size_t> last_read_;  // by value: one past the last node of the order that reads it; SIZE_MAX: fetched
+  std::vector<size_t>
+      last_read_;  // by value: one past the last node of the order that reads it; SIZE_MAX: fetched
 
   struct CacheEntry {
     std::shared_ptr<const Variant> variant;

@@ -1,4 +1,4 @@
-// The proof, op by op. Tests: tests/engine/rows_test.cc.
+// The proof, op by op. Tests: tests/engine/session_test.cc.
 #include "lib/engine/rows.h"
 
 #include <algorithm>
@@ -15,11 +15,13 @@ using ir::ValueRef;
 
 class Proof {
  public:
-  Proof(Facts& many, Facts& one, int64_t rows) : many_(many), one_(one), graph_(one.graph()), rows_(rows) {}
+  Proof(Facts& many, Facts& one, int64_t rows)
+      : many_(many), one_(one), graph_(one.graph()), rows_(rows) {}
 
   bool Scales(ValueRef value) {
     const ValueFact *m = many_.Find(value), *o = one_.Find(value);
-    if (m == nullptr || o == nullptr || o->dims.empty() || m->dims.size() != o->dims.size()) return false;
+    if (m == nullptr || o == nullptr || o->dims.empty() || m->dims.size() != o->dims.size())
+      return false;
     // Rows of packed or string elements do not begin at a byte of their own.
     if (ir::BitsOf(o->dtype) < 8 || ir::IsPacked(o->dtype)) return false;
     if (m->dtype != o->dtype || m->dims[0] != o->dims[0] * rows_ || o->dims[0] < 1) return false;
@@ -37,7 +39,8 @@ class Proof {
       const ValueRef input = n.inputs[i];
       if (!input) continue;
       if (!Runs(input)) {
-        // Decided by shapes: must say the same for one row as for all. Reshape's target is judged by its result.
+        // Decided by shapes: must say the same for one row as for all. Reshape's target is judged
+        // by its result.
         if (!(reshape && i == 1) && !SameEitherWay(input)) return false;
       } else if (!Scales(input)) {
         return false;
@@ -55,7 +58,8 @@ class Proof {
     return m != nullptr && o != nullptr && *m == *o;
   }
 
-  // Operands of an elementwise op: what runs is aligned with dim 0 of the result, constants do not reach it.
+  // Operands of an elementwise op: what runs is aligned with dim 0 of the result, constants do not
+  // reach it.
   bool Aligned(const ir::Node& n, size_t rank) {
     return std::all_of(n.inputs.begin(), n.inputs.end(), [&](ValueRef input) {
       if (!input) return true;
@@ -71,10 +75,15 @@ class Proof {
   }
 
   bool Op(ir::NodeRef ref, const ir::Node& n) {
-    static const std::set<std::string_view> kAlways = {
-        "Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization", "LRN",
-        "InstanceNormalization", "Identity", "Dropout", "Cast", "Clip", "Reshape", "Flatten", "Squeeze", "Unsqueeze",
-        "DepthToSpace", "SpaceToDepth"};
+    static const std::set<std::string_view> kAlways = {"Conv",          "MaxPool",
+                                                       "AveragePool",   "GlobalAveragePool",
+                                                       "GlobalMaxPool", "BatchNormalization",
+                                                       "LRN",           "InstanceNormalization",
+                                                       "Identity",      "Dropout",
+                                                       "Cast",          "Clip",
+                                                       "Reshape",       "Flatten",
+                                                       "Squeeze",       "Unsqueeze",
+                                                       "DepthToSpace",  "SpaceToDepth"};
     static const std::set<std::string_view> kNever = {"CumSum", "Hardmax", "LpNormalization",
                                                       "MeanVarianceNormalization"};
     const std::string_view op = n.op_type;
@@ -106,12 +115,15 @@ class Proof {
       const Shape &a = one_.Find(n.inputs[0])->dims, &b = one_.Find(n.inputs[1])->dims;
       const bool run_a = Runs(n.inputs[0]), run_b = Runs(n.inputs[1]);
       if (run_a && run_b) return a.size() == b.size() && a.size() >= 3;
-      if (run_a) return a.size() >= 2 && (b.size() <= 2 || (b.size() < a.size()) || (b.size() == a.size() && b[0] == 1));
+      if (run_a)
+        return a.size() >= 2 &&
+               (b.size() <= 2 || (b.size() < a.size()) || (b.size() == a.size() && b[0] == 1));
       return b.size() >= 3 && (a.size() < b.size() || (a.size() == b.size() && a[0] == 1));
     }
     if (op == "Concat") {
       const auto view = analysis::ConcatOp::From(graph_, ref, opset);
-      return view.ok() && AxisIsInner(view->axis, rank) && std::all_of(n.inputs.begin(), n.inputs.end(), [&](ValueRef v) { return Runs(v); });
+      return view.ok() && AxisIsInner(view->axis, rank) &&
+             std::all_of(n.inputs.begin(), n.inputs.end(), [&](ValueRef v) { return Runs(v); });
     }
     if (op == "Split") {
       const auto view = analysis::SplitOp::From(graph_, ref, opset);
@@ -133,12 +145,14 @@ class Proof {
         if (!known) return false;
         axes = *known;
       }
-      return !axes.empty() && std::all_of(axes.begin(), axes.end(), [&](int64_t a) { return AxisIsInner(a, rank); });
+      return !axes.empty() &&
+             std::all_of(axes.begin(), axes.end(), [&](int64_t a) { return AxisIsInner(a, rank); });
     }
     if (op == "Pad") {
       const auto view = analysis::PadOp::From(graph_, ref, opset);
       if (!view.ok() || view->axes || !only_first_runs()) return false;
-      const auto pads = view->pads.attribute ? view->pads.attribute : one_.KnownInts(view->pads.input);
+      const auto pads =
+          view->pads.attribute ? view->pads.attribute : one_.KnownInts(view->pads.input);
       return pads && pads->size() == rank * 2 && (*pads)[0] == 0 && (*pads)[rank] == 0;
     }
     if (op == "Gather") {
@@ -157,7 +171,8 @@ class Proof {
         if (!known) return false;
         axes = *known;
       }
-      return !axes.empty() && std::all_of(axes.begin(), axes.end(), [&](int64_t a) { return AxisIsInner(a, rank); });
+      return !axes.empty() &&
+             std::all_of(axes.begin(), axes.end(), [&](int64_t a) { return AxisIsInner(a, rank); });
     }
     if (op == "QuantizeLinear" || op == "DequantizeLinear") {
       if (!only_first_runs()) return false;

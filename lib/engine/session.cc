@@ -36,29 +36,33 @@ struct Session::Impl {
   StatusOr<std::vector<LiveValue>> CheckFeeds(const std::map<std::string, ir::Tensor>& feeds,
                                               std::set<std::string>& overridden) const;
   Workers& WorkersFor(const std::shared_ptr<const Segment>& segment);
-  Status RunPlan(const std::shared_ptr<const Segment>& segment, std::map<uint32_t, reference::RuntimeValue>& values);
-  Status RunLone(const Segment& segment, const Variant& variant, std::map<uint32_t, reference::RuntimeValue>& values);
+  Status RunPlan(const std::shared_ptr<const Segment>& segment,
+                 std::map<uint32_t, reference::RuntimeValue>& values);
+  Status RunLone(const Segment& segment, const Variant& variant,
+                 std::map<uint32_t, reference::RuntimeValue>& values);
 };
 
-StatusOr<std::vector<LiveValue>> Session::Impl::CheckFeeds(const std::map<std::string, ir::Tensor>& feeds,
-                                                           std::set<std::string>& overridden) const {
+StatusOr<std::vector<LiveValue>> Session::Impl::CheckFeeds(
+    const std::map<std::string, ir::Tensor>& feeds, std::set<std::string>& overridden) const {
   const ir::Graph& graph = program->model().graph;
   std::vector<std::string> names;
   for (const ir::ValueRef input : graph.inputs()) names.push_back(graph.value(input).name);
   for (const auto& [name, tensor] : feeds) {
     if (std::find(names.begin(), names.end(), name) == names.end()) {
-      return InvalidArgument("feed \"{}\" ({}): the model has no such input; its inputs are \"{}\"", name,
-                             tensor.TypeText(), fmt::join(names, "\", \""));
+      return InvalidArgument("feed \"{}\" ({}): the model has no such input; its inputs are \"{}\"",
+                             name, tensor.TypeText(), fmt::join(names, "\", \""));
     }
   }
   std::vector<LiveValue> live;
-  std::map<std::string, std::pair<int64_t, std::string>> symbols;  // value and the input that set it
+  std::map<std::string, std::pair<int64_t, std::string>>
+      symbols;  // value and the input that set it
   for (const ir::ValueRef input : graph.inputs()) {
     const ir::Value& value = graph.value(input);
     const auto found = feeds.find(value.name);
     if (found == feeds.end()) {
       if (value.is_initializer() || !program->Reads(input)) continue;
-      return InvalidArgument("input \"{}\" is not fed; expected {}", value.name, ir::TypeText(value.type));
+      return InvalidArgument("input \"{}\" is not fed; expected {}", value.name,
+                             ir::TypeText(value.type));
     }
     const ir::Tensor& tensor = found->second;
     if (value.is_initializer()) overridden.insert(value.name);
@@ -67,7 +71,8 @@ StatusOr<std::vector<LiveValue>> Session::Impl::CheckFeeds(const std::map<std::s
                              ir::TypeText(value.type));
     };
     if (value.type.is_tensor()) {
-      if (value.type.dtype != ir::DType::kUndefined && value.type.dtype != tensor.dtype()) return mismatch();
+      if (value.type.dtype != ir::DType::kUndefined && value.type.dtype != tensor.dtype())
+        return mismatch();
       if (value.type.shape) {
         if (value.type.shape->size() != tensor.dims().size()) return mismatch();
         for (size_t i = 0; i < tensor.dims().size(); ++i) {
@@ -76,8 +81,9 @@ StatusOr<std::vector<LiveValue>> Session::Impl::CheckFeeds(const std::map<std::s
           if (dim.value || dim.param.empty()) continue;
           const auto [at, fresh] = symbols.try_emplace(dim.param, tensor.dims()[i], value.name);
           if (!fresh && at->second.first != tensor.dims()[i]) {
-            return InvalidArgument("input \"{}\": found {}, but \"{}\" made {} = {}", value.name, tensor.TypeText(),
-                                   at->second.second, dim.param, at->second.first);
+            return InvalidArgument("input \"{}\": found {}, but \"{}\" made {} = {}", value.name,
+                                   tensor.TypeText(), at->second.second, dim.param,
+                                   at->second.first);
           }
         }
       }
@@ -90,8 +96,8 @@ StatusOr<std::vector<LiveValue>> Session::Impl::CheckFeeds(const std::map<std::s
 Session::Impl::Workers& Session::Impl::WorkersFor(const std::shared_ptr<const Segment>& segment) {
   for (size_t i = 0; i < workers.size(); ++i) {
     if (workers[i].segment == segment) {
-      std::rotate(workers.begin() + static_cast<int64_t>(i), workers.begin() + static_cast<int64_t>(i) + 1,
-                  workers.end());
+      std::rotate(workers.begin() + static_cast<int64_t>(i),
+                  workers.begin() + static_cast<int64_t>(i) + 1, workers.end());
       return workers.back();
     }
   }
@@ -110,16 +116,19 @@ Status Session::Impl::RunPlan(const std::shared_ptr<const Segment>& segment,
   int64_t rows = 1;
   for (const PlanPort& port : plan.inputs) {
     fed.push_back(&values.at(port.value.index).tensor);
-    if (segment->by_row) rows = static_cast<int64_t>(fed.back()->bytes().size()) / std::max<int64_t>(port.bytes, 1);
+    if (segment->by_row)
+      rows = static_cast<int64_t>(fed.back()->bytes().size()) / std::max<int64_t>(port.bytes, 1);
   }
   std::vector<std::vector<std::byte>> results;
   int64_t total = plan.arena_bytes;
   for (const PlanPort& port : plan.outputs) total += port.bytes * rows;
   if (total > program->options().max_memory_bytes) {
-    return ResourceExhausted("{} rows need {} bytes of results and activations; max_memory_bytes is {}", rows, total,
-                             program->options().max_memory_bytes);
+    return ResourceExhausted(
+        "{} rows need {} bytes of results and activations; max_memory_bytes is {}", rows, total,
+        program->options().max_memory_bytes);
   }
-  for (const PlanPort& port : plan.outputs) results.emplace_back(static_cast<size_t>(port.bytes * rows));
+  for (const PlanPort& port : plan.outputs)
+    results.emplace_back(static_cast<size_t>(port.bytes * rows));
 
   const int64_t threads = std::min<int64_t>(rows, ThreadCount());
   while (static_cast<int64_t>(mine.contexts.size()) < threads) {
@@ -137,8 +146,10 @@ Status Session::Impl::RunPlan(const std::shared_ptr<const Segment>& segment,
     const int64_t piece = std::max<int64_t>(1, rows / (threads * 16));
     for (int64_t begin = next.fetch_add(piece); begin < rows; begin = next.fetch_add(piece)) {
       for (int64_t row = begin; row < std::min(rows, begin + piece); ++row) {
-        for (size_t i = 0; i < fed.size(); ++i) inputs[i] = fed[i]->bytes().data() + row * plan.inputs[i].bytes;
-        for (size_t i = 0; i < results.size(); ++i) outputs[i] = results[i].data() + row * plan.outputs[i].bytes;
+        for (size_t i = 0; i < fed.size(); ++i)
+          inputs[i] = fed[i]->bytes().data() + row * plan.inputs[i].bytes;
+        for (size_t i = 0; i < results.size(); ++i)
+          outputs[i] = results[i].data() + row * plan.outputs[i].bytes;
         const Status status = context.Run(inputs, outputs);
         if (!status.ok()) {
           statuses[static_cast<size_t>(worker)] = status;
@@ -174,7 +185,8 @@ Status Session::Impl::RunLone(const Segment& segment, const Variant& variant,
       AZ_ASSIGN_OR_RETURN(ir::Tensor tensor, variant.constants.Get(value));
       return reference::RuntimeValue::Of(std::move(tensor));
     }
-    return FailedPrecondition("{}: value \"{}\" was never computed", ir::NodeLabel(graph, ref), graph.value(value).name);
+    return FailedPrecondition("{}: value \"{}\" was never computed", ir::NodeLabel(graph, ref),
+                              graph.value(value).name);
   };
   std::vector<reference::RuntimeValue> inputs(node.inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -188,22 +200,25 @@ Status Session::Impl::RunLone(const Segment& segment, const Variant& variant,
   reference::Limits limits;
   limits.max_total_bytes = program->options().max_memory_bytes;
   limits.max_tensor_bytes = std::min(limits.max_tensor_bytes, program->options().max_memory_bytes);
-  AZ_ASSIGN_OR_RETURN(std::vector<reference::RuntimeValue> results,
-                      reference::EvaluateNode(program->model(), graph, ref, inputs, captures, limits));
+  AZ_ASSIGN_OR_RETURN(
+      std::vector<reference::RuntimeValue> results,
+      reference::EvaluateNode(program->model(), graph, ref, inputs, captures, limits));
   for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i) {
     if (node.outputs[i]) values[node.outputs[i].index] = std::move(results[i]);
   }
   return OkStatus();
 }
 
-StatusOr<std::vector<ir::Tensor>> Session::Impl::Run(const std::map<std::string, ir::Tensor>& feeds) {
+StatusOr<std::vector<ir::Tensor>> Session::Impl::Run(
+    const std::map<std::string, ir::Tensor>& feeds) {
   const ir::Graph& graph = program->model().graph;
   std::set<std::string> overridden;
   AZ_ASSIGN_OR_RETURN(std::vector<LiveValue> live, CheckFeeds(feeds, overridden));
   const std::shared_ptr<const Variant> variant = program->VariantFor(overridden);
   std::map<uint32_t, reference::RuntimeValue> values;
   for (const LiveValue& value : live) {
-    values[value.value.index] = reference::RuntimeValue::Of(feeds.at(graph.value(value.value).name));
+    values[value.value.index] =
+        reference::RuntimeValue::Of(feeds.at(graph.value(value.value).name));
   }
   size_t at = 0;
   bool first = true;
@@ -219,7 +234,8 @@ StatusOr<std::vector<ir::Tensor>> Session::Impl::Run(const std::map<std::string,
     }
     first = false;
     std::erase_if(live, [](const LiveValue& value) { return value.dtype == ir::DType::kString; });
-    AZ_ASSIGN_OR_RETURN(const std::shared_ptr<const Segment> segment, program->SegmentAt(variant, at, live));
+    AZ_ASSIGN_OR_RETURN(const std::shared_ptr<const Segment> segment,
+                        program->SegmentAt(variant, at, live));
     if (segment->lone) {
       AZ_RETURN_IF_ERROR(RunLone(*segment, *variant, values));
     } else {
@@ -246,7 +262,8 @@ StatusOr<std::vector<ir::Tensor>> Session::Impl::Run(const std::map<std::string,
   return results;
 }
 
-Session::Session(std::shared_ptr<const Program> program) : impl_(std::make_unique<Impl>(std::move(program))) {}
+Session::Session(std::shared_ptr<const Program> program)
+    : impl_(std::make_unique<Impl>(std::move(program))) {}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;

@@ -1,4 +1,4 @@
-// Grouping of nodes into units. Tests: tests/engine/units_test.cc.
+// Grouping of nodes into units. Tests: tests/engine/contraction_test.cc, tests/engine/int8_test.cc.
 #include "lib/engine/units.h"
 
 #include <algorithm>
@@ -18,8 +18,13 @@ using ir::ValueRef;
 
 class Grouping {
  public:
-  Grouping(Facts& facts, const std::vector<NodeRef>& order, const std::set<uint32_t>& keep, bool integer_kernels)
-      : facts_(facts), graph_(facts.graph()), order_(order), keep_(keep), integer_kernels_(integer_kernels) {
+  Grouping(Facts& facts, const std::vector<NodeRef>& order, const std::set<uint32_t>& keep,
+           bool integer_kernels)
+      : facts_(facts),
+        graph_(facts.graph()),
+        order_(order),
+        keep_(keep),
+        integer_kernels_(integer_kernels) {
     for (const NodeRef node : order) in_order_.insert(node.index);
   }
 
@@ -104,7 +109,8 @@ class Grouping {
   std::optional<QuantSource> Source(ValueRef value) {
     if (!value || facts_.IsEvaluable(value)) return std::nullopt;
     const NodeRef producer = graph_.value(value).producer;
-    if (!producer || !IsOnnx(node(producer)) || node(producer).op_type != "DequantizeLinear") return std::nullopt;
+    if (!producer || !IsOnnx(node(producer)) || node(producer).op_type != "DequantizeLinear")
+      return std::nullopt;
     const auto view = analysis::DequantizeLinearOp::From(graph_, producer, facts_.opset());
     if (!view.ok() || view->block_size != 0 || view->output_dtype > 1) return std::nullopt;
     const ValueFact* x = facts_.Find(view->x);
@@ -136,9 +142,11 @@ class Grouping {
   }
 
   // A constant that varies along the channel axis alone, as one double per channel.
-  std::optional<std::vector<double>> PerChannel(ValueRef value, int64_t rank, size_t axis, int64_t channels) {
+  std::optional<std::vector<double>> PerChannel(ValueRef value, int64_t rank, size_t axis,
+                                                int64_t channels) {
     const ir::Tensor* tensor = facts_.Known(value);
-    if (tensor == nullptr || tensor->dtype() != DType::kFloat || tensor->rank() > rank) return std::nullopt;
+    if (tensor == nullptr || tensor->dtype() != DType::kFloat || tensor->rank() > rank)
+      return std::nullopt;
     const size_t lead = static_cast<size_t>(rank - tensor->rank());
     for (size_t i = 0; i < tensor->dims().size(); ++i) {
       const int64_t dim = tensor->dims()[i];
@@ -149,7 +157,8 @@ class Grouping {
     return values;
   }
 
-  // Scale and shift of the node that follows, when it is one: BatchNormalization, Mul or Add with constants.
+  // Scale and shift of the node that follows, when it is one: BatchNormalization, Mul or Add with
+  // constants.
   bool TakeAffine(Unit& unit, NodeRef ref, ValueRef tail, const ir::Shape& dims, size_t axis) {
     const ir::Node& n = node(ref);
     const int64_t channels = dims[axis];
@@ -160,7 +169,9 @@ class Grouping {
       std::vector<std::vector<double>> parts;
       for (const ValueRef part : {view->scale, view->bias, view->mean, view->var}) {
         const ir::Tensor* tensor = facts_.Known(part);
-        if (tensor == nullptr || tensor->dtype() != DType::kFloat || tensor->element_count() != channels) return false;
+        if (tensor == nullptr || tensor->dtype() != DType::kFloat ||
+            tensor->element_count() != channels)
+          return false;
         parts.push_back(tensor->ToDoubles());
       }
       for (size_t c = 0; c < k.size(); ++c) {
@@ -193,7 +204,8 @@ class Grouping {
     const ir::Node& n = node(ref);
     const bool conv = n.op_type == "Conv";
     const ValueFact* y = facts_.Find(n.outputs[0]);
-    if (y == nullptr || y->dtype != DType::kFloat || y->evaluable || n.inputs.size() < 2) return std::nullopt;
+    if (y == nullptr || y->dtype != DType::kFloat || y->evaluable || n.inputs.size() < 2)
+      return std::nullopt;
     const ir::Shape dims = y->dims;
     if (dims.size() < (conv ? 3u : 2u)) return std::nullopt;
     if (std::find(dims.begin(), dims.end(), 0) != dims.end()) return std::nullopt;
@@ -229,17 +241,20 @@ class Grouping {
       const auto reader = OnlyReader(tail);
       if (!reader) break;
       const ir::Node& next = node(*reader);
-      const ValueFact* result = next.outputs.empty() || !next.outputs[0] ? nullptr : facts_.Find(next.outputs[0]);
+      const ValueFact* result =
+          next.outputs.empty() || !next.outputs[0] ? nullptr : facts_.Find(next.outputs[0]);
       if (result == nullptr || result->dims != dims || next.outputs.size() != 1) break;
       if (!unit.activation && !unit.residual && TakeAffine(unit, *reader, tail, dims, axis)) {
         // taken
-      } else if (conv && next.op_type == "Add" && !unit.residual && !unit.activation && next.inputs.size() == 2 &&
-                 next.inputs[0] != next.inputs[1]) {
+      } else if (conv && next.op_type == "Add" && !unit.residual && !unit.activation &&
+                 next.inputs.size() == 2 && next.inputs[0] != next.inputs[1]) {
         const ValueRef other = next.inputs[0] == tail ? next.inputs[1] : next.inputs[0];
         const ValueFact* fact = facts_.Find(other);
-        if (fact == nullptr || fact->evaluable || fact->dims != dims || fact->dtype != DType::kFloat) break;
-        // What the residual needs must be there without this unit: it is, when it does not hang on `tail`, which
-        // only this Add reads.
+        if (fact == nullptr || fact->evaluable || fact->dims != dims ||
+            fact->dtype != DType::kFloat)
+          break;
+        // What the residual needs must be there without this unit: it is, when it does not hang on
+        // `tail`, which only this Add reads.
         unit.residual = other;
         if (integer) {
           if (const auto source = Source(other)) {
@@ -263,12 +278,13 @@ class Grouping {
     return unit;
   }
 
-  // Weights as constant int8 with zero point 0 (or uint8 with 128, the same after a shift), scales per tensor or per
-  // output channel.
+  // Weights as constant int8 with zero point 0 (or uint8 with 128, the same after a shift), scales
+  // per tensor or per output channel.
   bool QuantWeights(Unit& unit, NodeRef ref, ValueRef w) {
     const ir::Node& n = node(ref);
     const NodeRef producer = graph_.value(w).producer;
-    if (!producer || !IsOnnx(node(producer)) || node(producer).op_type != "DequantizeLinear") return false;
+    if (!producer || !IsOnnx(node(producer)) || node(producer).op_type != "DequantizeLinear")
+      return false;
     const auto view = analysis::DequantizeLinearOp::From(graph_, producer, facts_.opset());
     if (!view.ok() || view->block_size != 0 || view->output_dtype > 1) return false;
     const ir::Tensor* q = facts_.Known(view->x);
@@ -296,7 +312,8 @@ class Grouping {
         channel_axis = gemm->trans_b ? 0 : 1;
       }
       const int64_t axis = view->axis < 0 ? view->axis + q->rank() : view->axis;
-      if (axis != channel_axis || static_cast<int64_t>(scales.size()) != q->dims()[static_cast<size_t>(axis)]) {
+      if (axis != channel_axis ||
+          static_cast<int64_t>(scales.size()) != q->dims()[static_cast<size_t>(axis)]) {
         return false;
       }
     }
@@ -306,13 +323,14 @@ class Grouping {
   }
 
   std::optional<Unit> MatchQuantized(NodeRef ref) {
-    static const std::set<std::string_view> kMoves = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose",
-                                                      "Slice", "MaxPool", "GlobalMaxPool", "Concat", "Identity",
-                                                      "Dropout", "Gather"};
+    static const std::set<std::string_view> kMoves = {
+        "Reshape",       "Flatten", "Squeeze",  "Unsqueeze", "Transpose", "Slice", "MaxPool",
+        "GlobalMaxPool", "Concat",  "Identity", "Dropout",   "Gather",    "Pad"};
     const ir::Node& n = node(ref);
     if (n.outputs.size() != 1 || n.inputs.empty()) return std::nullopt;
     const ValueFact* y = facts_.Find(n.outputs[0]);
-    if (y == nullptr || y->evaluable || ir::ElementCount(y->dims).value_or(0) == 0) return std::nullopt;
+    if (y == nullptr || y->evaluable || ir::ElementCount(y->dims).value_or(0) == 0)
+      return std::nullopt;
     const std::string_view op = n.op_type;
     Unit unit;
     unit.head = ref;
@@ -405,7 +423,8 @@ std::optional<UnaryOpSpec> UnarySpec(Facts& facts, NodeRef ref) {
         to = static_cast<float>(*argument.attribute);
       } else if (argument.input) {
         const ir::Tensor* tensor = facts.Known(argument.input);
-        if (tensor == nullptr || tensor->dtype() != DType::kFloat || tensor->element_count() != 1) return false;
+        if (tensor == nullptr || tensor->dtype() != DType::kFloat || tensor->element_count() != 1)
+          return false;
         to = tensor->data<float>()[0];
       }
       return !std::isnan(to);
@@ -417,7 +436,8 @@ std::optional<UnaryOpSpec> UnarySpec(Facts& facts, NodeRef ref) {
   if (op == "Relu") return done({Unary::kRelu});
   if (op == "LeakyRelu") return done({Unary::kLeakyRelu, read.Float("alpha", 0.01f)});
   if (op == "Elu") return done({Unary::kElu, read.Float("alpha", 1.0f)});
-  if (op == "HardSigmoid") return done({Unary::kHardSigmoid, read.Float("alpha", 0.2f), read.Float("beta", 0.5f)});
+  if (op == "HardSigmoid")
+    return done({Unary::kHardSigmoid, read.Float("alpha", 0.2f), read.Float("beta", 0.5f)});
   if (op == "HardSwish") return done({Unary::kHardSwish});
   if (op == "Sigmoid") return done({Unary::kSigmoid});
   if (op == "Tanh") return done({Unary::kTanh});
@@ -435,8 +455,8 @@ std::optional<UnaryOpSpec> UnarySpec(Facts& facts, NodeRef ref) {
   return std::nullopt;
 }
 
-std::vector<Unit> MakeUnits(Facts& facts, const std::vector<NodeRef>& order, const std::set<uint32_t>& keep,
-                            bool integer_kernels) {
+std::vector<Unit> MakeUnits(Facts& facts, const std::vector<NodeRef>& order,
+                            const std::set<uint32_t>& keep, bool integer_kernels) {
   return Grouping(facts, order, keep, integer_kernels).Run();
 }
 

@@ -1,9 +1,11 @@
 // Units: the nodes of a graph grouped as they will run, one kernel a group.
 //
-// A convolution or matrix product takes the scale-and-shift (BatchNormalization, constant per-channel Mul and Add),
-// the residual Add and the activation that follow it, as long as nobody else reads what lies between. With integer
-// kernels, ops between DequantizeLinear and QuantizeLinear become integer units that read and write the quantized
-// values. Whatever is not recognised is a unit of one node, computed as written. Tests: tests/engine/units_test.cc.
+// A convolution or matrix product takes the scale-and-shift (BatchNormalization, constant
+// per-channel Mul and Add), the residual Add and the activation that follow it, as long as nobody
+// else reads what lies between. With integer kernels, ops between DequantizeLinear and
+// QuantizeLinear become integer units that read and write the quantized values. Whatever is not
+// recognised is a unit of one node, computed as written. Tests: tests/engine/contraction_test.cc,
+// tests/engine/int8_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -35,33 +37,35 @@ struct QuantSource {
 
 struct Unit {
   enum class Kind {
-    kNode,           // `head` as written
-    kContraction,    // Conv, Gemm or MatMul with what follows
-    kQuantUnary,     // f between DequantizeLinear and QuantizeLinear: a table of 256 results
-    kQuantBinary,    // Add, Sub, Mul, Div of two quantized tensors, activation, QuantizeLinear
-    kQuantMove,      // elements move (Reshape, MaxPool, Concat ...), quantized in and out
-    kQuantAverage,   // AveragePool, GlobalAveragePool on integers
+    kNode,          // `head` as written
+    kContraction,   // Conv, Gemm or MatMul with what follows
+    kQuantUnary,    // f between DequantizeLinear and QuantizeLinear: a table of 256 results
+    kQuantBinary,   // Add, Sub, Mul, Div of two quantized tensors, activation, QuantizeLinear
+    kQuantMove,     // elements move (Reshape, MaxPool, Concat ...), quantized in and out
+    kQuantAverage,  // AveragePool, GlobalAveragePool on integers
   };
   Kind kind = Kind::kNode;
-  ir::NodeRef head;                  // the op itself
-  std::vector<ir::NodeRef> nodes;    // covered, in order; DequantizeLinear nodes in front are not (others may read them)
+  ir::NodeRef head;  // the op itself
+  std::vector<ir::NodeRef>
+      nodes;  // covered, in order; DequantizeLinear nodes in front are not (others may read them)
   std::vector<ir::ValueRef> reads;   // values needed at run time
   std::vector<ir::ValueRef> writes;  // values produced for others
 
-  // kContraction: y = activation(k[c] * op(x) + d[c] + residual); k and d per output channel, empty for 1 and 0.
+  // kContraction: y = activation(k[c] * op(x) + d[c] + residual); k and d per output channel, empty
+  // for 1 and 0.
   std::vector<double> scale, shift;
-  ir::ValueRef residual;             // float, or the quantized tensor when residual_params is set
+  ir::ValueRef residual;  // float, or the quantized tensor when residual_params is set
   std::optional<QuantParams> residual_params;
   std::optional<UnaryOpSpec> activation;
 
   std::vector<std::optional<QuantSource>> sources;  // integer units: per input of `head`
   std::optional<QuantParams> result;                // QuantizeLinear at the end; absent: float
-  std::vector<float> weight_scales;                 // kContraction: of the weights, 1 or one per output channel
+  std::vector<float> weight_scales;  // kContraction: of the weights, 1 or one per output channel
 };
 
 // `order`: the nodes to group. `keep`: values that must exist because someone outside reads them.
-std::vector<Unit> MakeUnits(Facts& facts, const std::vector<ir::NodeRef>& order, const std::set<uint32_t>& keep,
-                            bool integer_kernels);
+std::vector<Unit> MakeUnits(Facts& facts, const std::vector<ir::NodeRef>& order,
+                            const std::set<uint32_t>& keep, bool integer_kernels);
 
 // The activation as a spec, when the node is one whose parameters are known.
 std::optional<UnaryOpSpec> UnarySpec(Facts& facts, ir::NodeRef node);

@@ -1,12 +1,13 @@
-// Quantized graphs: integer kernels against the definition, the graph computed as written by the reference.
-// Catches: zero points in padding, per-channel scales on the wrong axis, wrong ties, residuals on the wrong grid,
-// bytes passed on between tensors of different scales.
+// Quantized graphs: integer kernels against the definition, the graph computed as written by the
+// reference. Catches: zero points in padding, per-channel scales on the wrong axis, wrong ties,
+// residuals on the wrong grid, bytes passed on between tensors of different scales.
 #include "tests/engine/testing.h"
 
 namespace assize::engine {
 namespace {
 
-// One step at most, and only near ties: a share of the elements that a wrong kernel would exceed at once.
+// One step at most, and only near ties: a share of the elements that a wrong kernel would exceed at
+// once.
 void ExpectWithinAStep(const Builder& b, const Feeds& feeds, double share = 0.01) {
   const auto got = RunEngine(b.model, feeds), want = RunReference(b.model, feeds);
   ASSERT_EQ(got.size(), want.size());
@@ -15,7 +16,8 @@ void ExpectWithinAStep(const Builder& b, const Feeds& feeds, double share = 0.01
     EXPECT_LE(steps.largest, 1) << "output " << i;
     EXPECT_LE(steps.share, share) << "output " << i;
     const auto values = want[i].ToInts();
-    EXPECT_NE(*std::min_element(values.begin(), values.end()), *std::max_element(values.begin(), values.end()))
+    EXPECT_NE(*std::min_element(values.begin(), values.end()),
+              *std::max_element(values.begin(), values.end()))
         << "MISTRUSTED: constant";
   }
   // As written, in float, the engine says the same as with integer kernels, within a step.
@@ -23,7 +25,8 @@ void ExpectWithinAStep(const Builder& b, const Feeds& feeds, double share = 0.01
   written.integer_kernels = false;
   const auto slow = RunEngine(b.model, feeds, written);
   ASSERT_EQ(slow.size(), want.size());
-  for (size_t i = 0; i < slow.size(); ++i) EXPECT_LE(StepsApart(slow[i], want[i]).largest, 1) << "output " << i;
+  for (size_t i = 0; i < slow.size(); ++i)
+    EXPECT_LE(StepsApart(slow[i], want[i]).largest, 1) << "output " << i;
 }
 
 void ExpectKernel(const Builder& b, const std::string& part) {
@@ -42,11 +45,13 @@ struct Quant {
 };
 
 // Weights with one scale an output channel; returns the dequantized value.
-ir::ValueRef Weights(Builder& b, Philox& random, const ir::Shape& dims, int64_t axis, bool per_channel = true) {
+ir::ValueRef Weights(Builder& b, Philox& random, const ir::Shape& dims, int64_t axis,
+                     bool per_channel = true) {
   std::vector<int8_t> values(static_cast<size_t>(ir::ElementCount(dims).value()));
   for (int8_t& v : values) v = static_cast<int8_t>(static_cast<int>(random.NextBelow(255)) - 127);
   if (!per_channel) {
-    return b.Op("DequantizeLinear", {b.Const<int8_t>(dims, values), b.Const<float>({}, {0.013f}), b.Const<int8_t>({}, {0})});
+    return b.Op("DequantizeLinear", {b.Const<int8_t>(dims, values), b.Const<float>({}, {0.013f}),
+                                     b.Const<int8_t>({}, {0})});
   }
   const int64_t channels = dims[static_cast<size_t>(axis)];
   std::vector<float> scales(static_cast<size_t>(channels));
@@ -74,8 +79,11 @@ TEST_P(Int8ConvTest, WithinAStepOfTheDefinition) {
   const auto q = b.Quantize(x, c.in.scale, c.in.zero, c.in.is_signed);
   std::vector<int32_t> bias(static_cast<size_t>(c.w[0]));
   for (int32_t& v : bias) v = static_cast<int32_t>(random.NextBelow(20000)) - 10000;
-  const auto bias_value = b.Op("DequantizeLinear", {b.Const<int32_t>({c.w[0]}, bias), b.Const<float>({}, {1e-4f})});
-  auto y = b.Op("Conv", {b.Dequantize(q, c.in.scale, c.in.zero, c.in.is_signed), Weights(b, random, c.w, 0), bias_value},
+  const auto bias_value =
+      b.Op("DequantizeLinear", {b.Const<int32_t>({c.w[0]}, bias), b.Const<float>({}, {1e-4f})});
+  auto y = b.Op("Conv",
+                {b.Dequantize(q, c.in.scale, c.in.zero, c.in.is_signed), Weights(b, random, c.w, 0),
+                 bias_value},
                 c.attributes);
   if (c.relu) y = b.Op("Relu", {y});
   b.Output(b.Quantize(y, c.out.scale, c.out.zero, c.out.is_signed));
@@ -87,16 +95,48 @@ INSTANTIATE_TEST_SUITE_P(
     Shapes, Int8ConvTest,
     testing::Values(
         ConvCase{"plain", {2, 3, 9, 7}, {8, 3, 3, 3}, {}, {0.02f, 120}, {0.11f, 131}},
-        ConvCase{"padded_with_zero_point", {2, 16, 9, 7}, {24, 16, 3, 3}, {Ints("pads", {1, 2, 0, 1})}, {0.02f, 117}, {0.2f, 100}},
-        ConvCase{"padded_relu", {1, 16, 8, 8}, {16, 16, 3, 3}, {Ints("pads", {1, 1, 1, 1})}, {0.03f, 0}, {0.15f, 0}, true},
-        ConvCase{"signed_both", {1, 5, 8, 8}, {7, 5, 3, 3}, {Ints("pads", {1, 1, 1, 1})}, {0.03f, -7, true}, {0.15f, 11, true}},
-        ConvCase{"depthwise", {2, 20, 9, 9}, {20, 1, 3, 3}, {Int("group", 20), Ints("pads", {1, 1, 1, 1})}, {0.02f, 9}, {0.05f, 128}},
-        ConvCase{"groups", {1, 8, 9, 9}, {12, 2, 3, 3}, {Int("group", 4), Ints("strides", {2, 2})}, {0.02f, 128}, {0.1f, 128}},
-        ConvCase{"one_dimension", {2, 6, 25}, {8, 6, 5}, {Ints("pads", {2, 2})}, {0.02f, 128}, {0.1f, 128}},
+        ConvCase{"padded_with_zero_point",
+                 {2, 16, 9, 7},
+                 {24, 16, 3, 3},
+                 {Ints("pads", {1, 2, 0, 1})},
+                 {0.02f, 117},
+                 {0.2f, 100}},
+        ConvCase{"padded_relu",
+                 {1, 16, 8, 8},
+                 {16, 16, 3, 3},
+                 {Ints("pads", {1, 1, 1, 1})},
+                 {0.03f, 0},
+                 {0.15f, 0},
+                 true},
+        ConvCase{"signed_both",
+                 {1, 5, 8, 8},
+                 {7, 5, 3, 3},
+                 {Ints("pads", {1, 1, 1, 1})},
+                 {0.03f, -7, true},
+                 {0.15f, 11, true}},
+        ConvCase{"depthwise",
+                 {2, 20, 9, 9},
+                 {20, 1, 3, 3},
+                 {Int("group", 20), Ints("pads", {1, 1, 1, 1})},
+                 {0.02f, 9},
+                 {0.05f, 128}},
+        ConvCase{"groups",
+                 {1, 8, 9, 9},
+                 {12, 2, 3, 3},
+                 {Int("group", 4), Ints("strides", {2, 2})},
+                 {0.02f, 128},
+                 {0.1f, 128}},
+        ConvCase{"one_dimension",
+                 {2, 6, 25},
+                 {8, 6, 5},
+                 {Ints("pads", {2, 2})},
+                 {0.02f, 128},
+                 {0.1f, 128}},
         ConvCase{"pointwise", {3, 24, 5, 5}, {40, 24, 1, 1}, {}, {0.02f, 77}, {0.1f, 60}, true}),
     [](const auto& c) { return c.param.name; });
 
-// Conv + DQ(residual) -> Relu -> Q: the sum joins the convolution. The residual is also the convolution's input.
+// Conv + DQ(residual) -> Relu -> Q: the sum joins the convolution. The residual is also the
+// convolution's input.
 TEST(Int8Chain, ResidualSums) {
   for (const bool of_input : {true, false}) {
     SCOPED_TRACE(of_input);
@@ -105,8 +145,11 @@ TEST(Int8Chain, ResidualSums) {
     const auto x = b.Batch("x", {16, 8, 8});
     const auto q = b.Quantize(x, 0.03f, 20);
     const auto other = of_input ? q : b.Quantize(b.Op("Neg", {x}), 0.04f, 99);
-    const auto conv = b.Op("Conv", {b.Dequantize(q, 0.03f, 20), Weights(b, random, {16, 16, 3, 3}, 0)}, {Ints("pads", {1, 1, 1, 1})});
-    const auto sum = b.Op("Add", {conv, of_input ? b.Dequantize(other, 0.03f, 20) : b.Dequantize(other, 0.04f, 99)});
+    const auto conv =
+        b.Op("Conv", {b.Dequantize(q, 0.03f, 20), Weights(b, random, {16, 16, 3, 3}, 0)},
+             {Ints("pads", {1, 1, 1, 1})});
+    const auto sum = b.Op(
+        "Add", {conv, of_input ? b.Dequantize(other, 0.03f, 20) : b.Dequantize(other, 0.04f, 99)});
     b.Output(b.Quantize(b.Op("Relu", {sum}), 0.13f, 0));
     ExpectKernel(b, "conv:int8");
     ExpectWithinAStep(b, {{"x", RandomTensor(random, {2, 16, 8, 8})}});
@@ -120,7 +163,8 @@ TEST(Int8Chain, FloatResidualAndFloatResult) {
   const auto q = b.Quantize(x, 0.03f, 20);
   const auto conv = b.Op("Conv", {b.Dequantize(q, 0.03f, 20), Weights(b, random, {8, 8, 1, 1}, 0)});
   b.Output(b.Quantize(b.Op("Relu", {b.Op("Add", {conv, x})}), 0.1f, 3));
-  const auto second = b.Op("Conv", {b.Dequantize(q, 0.03f, 20), Weights(b, random, {4, 8, 3, 3}, 0)});
+  const auto second =
+      b.Op("Conv", {b.Dequantize(q, 0.03f, 20), Weights(b, random, {4, 8, 3, 3}, 0)});
   b.Output(b.Quantize(b.Op("Sigmoid", {second}), 1.0f / 256, 0));
   ExpectWithinAStep(b, {{"x", RandomTensor(random, {2, 8, 6, 6})}});
 }
@@ -155,7 +199,8 @@ TEST(Int8Gemm, FloatLogits) {
   Builder b;
   const auto x = b.Batch("x", {64});
   const auto q = b.Dequantize(b.Quantize(x, 0.02f, 113), 0.02f, 113);
-  b.Output(b.Op("Gemm", {q, Weights(b, random, {10, 64}, 0), b.Const(RandomTensor(random, {10}))}, {Int("transB", 1)}));
+  b.Output(b.Op("Gemm", {q, Weights(b, random, {10, 64}, 0), b.Const(RandomTensor(random, {10}))},
+                {Int("transB", 1)}));
   ExpectKernel(b, "matmul:int8");
   ExpectAgrees(b, {{"x", RandomTensor(random, {5, 64})}}, 1e-5);
 }
@@ -169,14 +214,16 @@ TEST(Int8Elementwise, EqualToTheReference) {
   const auto qx = b.Quantize(x, 0.02f, 100), qz = b.Quantize(z, 0.03f, 3, true);
   const auto dx = [&] { return b.Dequantize(qx, 0.02f, 100); };
   const auto dz = [&] { return b.Dequantize(qz, 0.03f, 3, true); };
-  for (const char* op : {"Add", "Sub", "Mul"}) b.Output(b.Quantize(b.Op(op, {dx(), dz()}), 0.05f, 90));
+  for (const char* op : {"Add", "Sub", "Mul"})
+    b.Output(b.Quantize(b.Op(op, {dx(), dz()}), 0.05f, 90));
   b.Output(b.Quantize(b.Op("Relu", {b.Op("Add", {dz(), dx()})}), 0.05f, 0));
   b.Output(b.Quantize(b.Op("Sigmoid", {dx()}), 1.0f / 256, -128, true));
   b.Output(b.Quantize(b.Op("HardSigmoid", {dx()}), 1.0f / 256, 0));
   b.Output(b.Quantize(dx(), 0.031f, 7));   // another grid
   b.Output(b.Quantize(dx(), 0.02f, 100));  // the same
   b.Output(b.Quantize(dx(), 0.02f, 0, true));
-  const Feeds feeds{{"x", RandomTensor(random, {3, 6, 5, 7})}, {"z", RandomTensor(random, {3, 6, 5, 7})}};
+  const Feeds feeds{{"x", RandomTensor(random, {3, 6, 5, 7})},
+                    {"z", RandomTensor(random, {3, 6, 5, 7})}};
   ExpectAgrees(b, feeds, 0);
   ExpectKernel(b, "own:binary:int8");
 }
@@ -192,6 +239,11 @@ TEST(Int8Moves, BytesMoveOnTheRightGrid) {
   b.Output(b.Quantize(b.Op("MaxPool", {d()}, {k, s, Ints("pads", {1, 1, 1, 1})}), 0.05f, 3));
   b.Output(b.Quantize(b.Op("Flatten", {d()}), 0.02f, 100));
   b.Output(b.Quantize(b.Op("Transpose", {d()}, {Ints("perm", {0, 2, 3, 1})}), 0.03f, 128));
+  b.Output(
+      b.Quantize(b.Op("Pad", {d(), b.Const<int64_t>({8}, {0, 1, 0, 2, 0, 1, 3, 0})}), 0.02f, 100));
+  const auto half = b.Const<float>({}, {0.5f});  // off the grid's zero
+  b.Output(b.Quantize(b.Op("Pad", {d(), b.Const<int64_t>({8}, {0, 1, 0, 2, 0, 1, 3, 0}), half}),
+                      0.02f, 100));
   const auto other = b.Dequantize(b.Quantize(b.Op("Neg", {x}), 0.04f, 7), 0.04f, 7);
   b.Output(b.Quantize(b.Op("Concat", {d(), other, d()}, {Int("axis", 1)}), 0.03f, 100));
   ExpectAgrees(b, {{"x", RandomTensor(random, {2, 6, 6, 6})}}, 0);
@@ -203,12 +255,15 @@ TEST(Int8Moves, Averages) {
   const auto x = b.Batch("x", {6, 6, 6});
   const auto q = b.Quantize(x, 0.02f, 100);
   b.Output(b.Quantize(b.Op("GlobalAveragePool", {b.Dequantize(q, 0.02f, 100)}), 0.0041f, 128));
-  b.Output(b.Quantize(b.Op("AveragePool", {b.Dequantize(q, 0.02f, 100)}, {Ints("kernel_shape", {3, 3}), Ints("pads", {1, 1, 1, 1})}), 0.0113f, 128));
+  b.Output(b.Quantize(b.Op("AveragePool", {b.Dequantize(q, 0.02f, 100)},
+                           {Ints("kernel_shape", {3, 3}), Ints("pads", {1, 1, 1, 1})}),
+                      0.0113f, 128));
   ExpectKernel(b, "average-pool:int8");
   ExpectWithinAStep(b, {{"x", RandomTensor(random, {2, 6, 6, 6})}});
 }
 
-// A DequantizeLinear with two readers, one of them float, and an intermediate value that is fetched.
+// A DequantizeLinear with two readers, one of them float, and an intermediate value that is
+// fetched.
 TEST(Int8Chain, SharedAndFetchedValues) {
   Philox random(29);
   Builder b;

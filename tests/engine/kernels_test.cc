@@ -11,7 +11,8 @@
 namespace assize::engine {
 namespace {
 
-// Ties go to even, in the vector path (16 at a time) and in the tail; out-of-range values and NaN saturate.
+// Ties go to even, in the vector path (16 at a time) and in the tail; out-of-range values and NaN
+// saturate.
 TEST(Quantize, RoundsTiesToEvenAndSaturates) {
   std::vector<float> x;
   for (int i = -300; i <= 300; ++i) x.push_back(0.5f * static_cast<float>(i));
@@ -23,7 +24,8 @@ TEST(Quantize, RoundsTiesToEvenAndSaturates) {
       QuantizeFloats(spec, x.data(), q.data(), static_cast<int64_t>(x.size()));
       for (size_t i = 0; i < x.size(); ++i) {
         const double low = is_signed ? -128 : 0, high = is_signed ? 127 : 255;
-        const double want = std::min(high, std::max(low, std::nearbyint(static_cast<double>(x[i]) / 0.5) + zero));
+        const double want =
+            std::min(high, std::max(low, std::nearbyint(static_cast<double>(x[i]) / 0.5) + zero));
         const int got = is_signed ? static_cast<int8_t>(q[i]) : q[i];
         ASSERT_EQ(got, want) << x[i] << " zero " << zero;
       }
@@ -42,7 +44,8 @@ TEST(Quantize, RoundsTiesToEvenAndSaturates) {
 TEST(Simd, LevelsAgree) {
   Philox random(40);
   const int64_t count = 333;
-  const std::vector<float> a = RandomFloats(random, count), b = RandomFloats(random, count), c = RandomFloats(random, count);
+  const std::vector<float> a = RandomFloats(random, count), b = RandomFloats(random, count),
+                           c = RandomFloats(random, count);
   std::vector<uint8_t> bytes(static_cast<size_t>(count));
   for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.NextBelow(256));
   std::vector<std::vector<float>> seen;
@@ -50,7 +53,8 @@ TEST(Simd, LevelsAgree) {
     simd::LimitLevel(level);
     std::vector<float> y(a.size()), all;
     const auto keep = [&] { all.insert(all.end(), y.begin(), y.end()); };
-    simd::ScaleShift(a.data(), b.data(), c.data(), y.data(), count);  // a fused multiply-add would differ
+    simd::ScaleShift(a.data(), b.data(), c.data(), y.data(),
+                     count);  // a fused multiply-add would differ
     keep();
     simd::DivFloats(a.data(), b.data(), y.data(), count);
     keep();
@@ -75,7 +79,8 @@ TEST(Simd, LevelsAgree) {
 TEST(Int8Conv, SumsAreExact) {
   Philox random(41);
   Int8ConvPlan plan;
-  plan.in = {1, 6, 5}, plan.out = {1, 3, 5}, plan.kernel = {1, 3, 3}, plan.stride = {1, 2, 1}, plan.pad = {0, 1, 1};
+  plan.in = {1, 6, 5}, plan.out = {1, 3, 5}, plan.kernel = {1, 3, 3}, plan.stride = {1, 2, 1},
+  plan.pad = {0, 1, 1};
   plan.group = 2, plan.channels = 8, plan.outputs = 6;
   plan.x = {1.0f, 7, false};
   std::vector<int8_t> weights(6 * 4 * 9);
@@ -107,12 +112,13 @@ TEST(Int8Conv, SumsAreExact) {
   }
 }
 
-// The library's 8-bit products saturate without VNNI; the integer tests must hold there too. The instruction set is
-// fixed for a process, so they run in another one.
+// The library's 8-bit products saturate without VNNI; the integer tests must hold there too. The
+// instruction set is fixed for a process, so they run in another one.
 TEST(Int8Conv, HoldsWithoutVnni) {
   if (std::getenv("ONEDNN_MAX_CPU_ISA") != nullptr) GTEST_SKIP() << "already in the child";
   for (const char* isa : {"AVX2", "AVX512_CORE"}) {
-    const std::string command = std::string("ONEDNN_MAX_CPU_ISA=") + isa + " '" + testing::internal::GetArgvs()[0] +
+    const std::string command = std::string("ONEDNN_MAX_CPU_ISA=") + isa + " '" +
+                                testing::internal::GetArgvs()[0] +
                                 "' --gtest_filter='*Int8*:*Determinism*' --gtest_brief=1";
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
   }
@@ -124,7 +130,8 @@ TEST(StridedCopy, EqualsTheDefinitionForAllStrides) {
     const size_t rank = 1 + random.NextBelow(4);
     std::vector<int64_t> dims(rank), src_strides(rank), dst_strides(rank);
     for (int64_t& dim : dims) dim = 1 + static_cast<int64_t>(random.NextBelow(4));
-    // The destination dense in some order of dims; the source any strides, negative and zero ones too.
+    // The destination dense in some order of dims; the source any strides, negative and zero ones
+    // too.
     std::vector<size_t> order(rank);
     for (size_t i = 0; i < rank; ++i) order[i] = i;
     for (size_t i = rank; i-- > 1;) std::swap(order[i], order[random.NextBelow(i + 1)]);
@@ -138,7 +145,8 @@ TEST(StridedCopy, EqualsTheDefinitionForAllStrides) {
     for (size_t i = 0; i < src.size(); ++i) src[i] = static_cast<uint16_t>(i);
     const int64_t base = 128;
     const auto plan = PlanStridedCopy(dims, src_strides, dst_strides, 2, base);
-    StridedCopy(plan, reinterpret_cast<std::byte*>(src.data()), reinterpret_cast<std::byte*>(dst.data()));
+    StridedCopy(plan, reinterpret_cast<std::byte*>(src.data()),
+                reinterpret_cast<std::byte*>(dst.data()));
     for (int64_t i = 0; i < step; ++i) {
       int64_t left = i, from = base, to = 0;
       for (size_t d = rank; d-- > 0;) {
@@ -188,8 +196,10 @@ TEST(PlaceStorages, NeverOverlapsTheLiving) {
       for (int b = 0; b < a; ++b) {
         const auto la = life(a), lb = life(b);
         if (la.first > lb.second || lb.first > la.second) continue;
-        const Storage &x = plan.storages[static_cast<size_t>(a)], &y = plan.storages[static_cast<size_t>(b)];
-        ASSERT_TRUE(x.offset + x.bytes <= y.offset || y.offset + y.bytes <= x.offset) << a << " and " << b;
+        const Storage &x = plan.storages[static_cast<size_t>(a)],
+                      &y = plan.storages[static_cast<size_t>(b)];
+        ASSERT_TRUE(x.offset + x.bytes <= y.offset || y.offset + y.bytes <= x.offset)
+            << a << " and " << b;
       }
     }
     EXPECT_EQ(PlaceStorages(plan, 10).code(), absl::StatusCode::kResourceExhausted);

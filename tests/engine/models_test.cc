@@ -1,5 +1,6 @@
 // Real models on real rows: the engine against ONNX Runtime, in float and quantized.
-// Skipped, with the reason, where ../shared or the oracles are not there; with CI=true that is a failure.
+// Skipped, with the reason, where ../shared or the oracles are not there; with CI=true that is a
+// failure.
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -22,7 +23,9 @@ struct Case {
   int rows;
   bool int8;
 };
-std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.set << (c.int8 ? "_int8" : ""); }
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.set << (c.int8 ? "_int8" : "");
+}
 
 std::vector<float> ReadFloats(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -56,8 +59,9 @@ TEST_P(Models, AgreeWithOnnxRuntime) {
   // What ONNX Runtime says does not change between runs of the tests.
   const std::string stamp = folder + "/rows-" + std::to_string(c.rows);
   if (stat(stamp.c_str(), &info) != 0) {
-    const std::string command = "env -u LD_PRELOAD '" + python + "' '" + ASSIZE_SOURCE_DIR + "/tests/engine/ort_oracle.py' '" +
-                                Shared() + "' " + c.set + " " + std::to_string(c.rows) + " '" + folder + "'" +
+    const std::string command = "env -u LD_PRELOAD '" + python + "' '" + ASSIZE_SOURCE_DIR +
+                                "/tests/engine/ort_oracle.py' '" + Shared() + "' " + c.set + " " +
+                                std::to_string(c.rows) + " '" + folder + "'" +
                                 (c.int8 ? " --int8" : "") + " >'" + folder + "/log' 2>&1";
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
     std::ofstream(stamp).put('\n');
@@ -93,8 +97,8 @@ TEST_P(Models, AgreeWithOnnxRuntime) {
     ir::Shape shape = x_dims;
     shape[0] = batch;
     const auto at = x.begin() + begin * static_cast<int64_t>(row);
-    const auto result =
-        session.Run({{input, ir::Tensor::Of<float>(shape, {at, at + batch * static_cast<int64_t>(row)})}});
+    const auto result = session.Run(
+        {{input, ir::Tensor::Of<float>(shape, {at, at + batch * static_cast<int64_t>(row)})}});
     ASSERT_TRUE(result.ok()) << result.status();
     const auto values = (*result)[0].data<float>();
     got.insert(got.end(), values.begin(), values.end());
@@ -113,14 +117,16 @@ TEST_P(Models, AgreeWithOnnxRuntime) {
       return std::max_element(begin, begin + static_cast<int64_t>(classes)) - begin;
     };
     // Quantized logits may tie: then the winner says nothing.
-    std::vector<float> sorted(want.begin() + static_cast<int64_t>(i), want.begin() + static_cast<int64_t>(i + classes));
+    std::vector<float> sorted(want.begin() + static_cast<int64_t>(i),
+                              want.begin() + static_cast<int64_t>(i + classes));
     std::sort(sorted.begin(), sorted.end());
     agree += top(got) == top(want) || sorted[classes - 1] == sorted[classes - 2];
   }
   const double share = static_cast<double>(agree) / static_cast<double>(y_dims[0]);
   RecordProperty("largest_relative_difference", std::to_string(difference / magnitude));
   RecordProperty("top1_agreement", std::to_string(share));
-  // ONNX Runtime's own integer kernels leave its QDQ definition on 0.7 % of resnet20's rows, near ties in between.
+  // ONNX Runtime's own integer kernels leave its QDQ definition on 0.7 % of resnet20's rows, near
+  // ties in between.
   EXPECT_GE(share, c.int8 ? 0.99 : 1.0) << agree << " of " << y_dims[0];
   if (!c.int8) {
     EXPECT_LE(difference / magnitude, 1e-4);
@@ -128,10 +134,12 @@ TEST_P(Models, AgreeWithOnnxRuntime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Data, Models,
-                         testing::Values(Case{"mnist", 300, false}, Case{"resnet20", 200, false}, Case{"resnet56", 60, false},
-                                         Case{"winml", 200, false}, Case{"kws", 200, false}, Case{"pneumonia", 200, false},
-                                         Case{"wdbc", 200, false}, Case{"fashion", 300, false}, Case{"resnet20", 400, true},
-                                         Case{"winml", 400, true}, Case{"kws", 200, true}, Case{"pneumonia", 300, true},
+                         testing::Values(Case{"mnist", 300, false}, Case{"resnet20", 200, false},
+                                         Case{"resnet56", 60, false}, Case{"winml", 200, false},
+                                         Case{"kws", 200, false}, Case{"pneumonia", 200, false},
+                                         Case{"wdbc", 200, false}, Case{"fashion", 300, false},
+                                         Case{"resnet20", 400, true}, Case{"winml", 400, true},
+                                         Case{"kws", 200, true}, Case{"pneumonia", 300, true},
                                          Case{"wdbc", 200, true}, Case{"fashion", 400, true}),
                          [](const auto& c) {
                            std::ostringstream name;

@@ -1,5 +1,6 @@
-// The engine against the reference on every node case that the onnx wheel generates: all ops, old and new forms.
-// Catches shape rules that differ from what an op does, and graphs that a plan must leave to the reference.
+// The engine against the reference on every node case that the onnx wheel generates: all ops, old
+// and new forms. Catches shape rules that differ from what an op does, and graphs that a plan must
+// leave to the reference.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -29,7 +30,8 @@ TEST(NodeCases, EngineEqualsReference) {
     GTEST_SKIP() << root << " is not there (scripts/setup test makes it)";
   }
   std::vector<std::string> folders;
-  for (const auto& entry : std::filesystem::directory_iterator(root)) folders.push_back(entry.path().string());
+  for (const auto& entry : std::filesystem::directory_iterator(root))
+    folders.push_back(entry.path().string());
   std::sort(folders.begin(), folders.end());
   size_t compared = 0, left_out = 0;
   for (size_t i = 0; i < folders.size(); i += kEvery) {
@@ -56,9 +58,11 @@ TEST(NodeCases, EngineEqualsReference) {
       feeds[value.name] = read->tensor;
       values[value.name] = reference::RuntimeValue::Of(read->tensor);
     }
-    for (const ir::ValueRef output : graph.outputs()) tensors = tensors && graph.value(output).type.is_tensor();
+    for (const ir::ValueRef output : graph.outputs())
+      tensors = tensors && graph.value(output).type.is_tensor();
     // Sequences and optionals do not cross a session; unseeded generators differ from run to run.
-    const auto want = tensors ? reference::Run(imported->model, values) : Unimplemented("not tensors");
+    const auto want =
+        tensors ? reference::Run(imported->model, values) : Unimplemented("not tensors");
     if (!want.ok()) {
       ++left_out;
       continue;
@@ -68,7 +72,8 @@ TEST(NodeCases, EngineEqualsReference) {
     const auto got = Session(*program).Run(feeds);
     ASSERT_TRUE(got.ok()) << got.status();
     ASSERT_EQ(got->size(), want->size());
-    for (size_t k = 0; k < got->size(); ++k) EXPECT_LE(Distance((*got)[k], (*want)[k].tensor), 2e-5) << "result " << k;
+    for (size_t k = 0; k < got->size(); ++k)
+      EXPECT_LE(Distance((*got)[k], (*want)[k].tensor), 2e-5) << "result " << k;
     ++compared;
   }
   RecordProperty("compared", static_cast<int>(compared));

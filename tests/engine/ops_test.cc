@@ -1,5 +1,5 @@
-// Elementwise, pooling, moving and normalizing ops, in both layouts, against the reference. Convolutions in front
-// make values channels-last, where strides and reorders go wrong if they do.
+// Elementwise, pooling, moving and normalizing ops, in both layouts, against the reference.
+// Convolutions in front make values channels-last, where strides and reorders go wrong if they do.
 #include "tests/engine/testing.h"
 
 namespace assize::engine {
@@ -23,8 +23,9 @@ using Values = std::vector<ir::ValueRef>;
 TEST(Elementwise, Unary) {
   InBothLayouts([](Builder& b, ir::ValueRef x, Philox&) {
     Values out;
-    for (const char* op : {"Relu", "Sigmoid", "Tanh", "Exp", "Abs", "Neg", "Floor", "Ceil", "Erf", "Softplus", "Sin",
-                           "LeakyRelu", "Elu", "HardSigmoid", "Identity", "Reciprocal", "Selu"}) {
+    for (const char* op :
+         {"Relu", "Sigmoid", "Tanh", "Exp", "Abs", "Neg", "Floor", "Ceil", "Erf", "Softplus", "Sin",
+          "LeakyRelu", "Elu", "HardSigmoid", "Identity", "Reciprocal", "Selu"}) {
       out.push_back(b.Op(op, {x}));
     }
     out.push_back(b.Op("Log", {b.Op("Abs", {x})}));
@@ -46,7 +47,8 @@ TEST(Elementwise, NotANumberPasses) {
 }
 
 TEST(Elementwise, BinaryBroadcasts) {
-  for (const ir::Shape& other : std::vector<ir::Shape>{{2, 6, 5, 7}, {6, 1, 1}, {1, 6, 1, 1}, {7}, {5, 1}, {}, {1, 1, 5, 7}, {2, 1, 1, 1}}) {
+  for (const ir::Shape& other : std::vector<ir::Shape>{
+           {2, 6, 5, 7}, {6, 1, 1}, {1, 6, 1, 1}, {7}, {5, 1}, {}, {1, 1, 5, 7}, {2, 1, 1, 1}}) {
     SCOPED_TRACE(ir::ShapeText(other));
     InBothLayouts([&](Builder& b, ir::ValueRef x, Philox& random) {
       Values out;
@@ -62,12 +64,14 @@ TEST(Elementwise, BinaryBroadcasts) {
   }
 }
 
-// Operands of different layouts, ranks and lives: x is used again after the sum that could be made in its place.
+// Operands of different layouts, ranks and lives: x is used again after the sum that could be made
+// in its place.
 TEST(Elementwise, OperandsThatRun) {
   InBothLayouts([](Builder& b, ir::ValueRef x, Philox&) {
     const auto pooled = b.Op("GlobalAveragePool", {x});
     const auto gated = b.Op("Mul", {x, b.Op("Sigmoid", {pooled})});
-    const auto turned = b.Op("Transpose", {b.Op("Transpose", {x}, {Ints("perm", {0, 2, 3, 1})})}, {Ints("perm", {0, 3, 1, 2})});
+    const auto turned = b.Op("Transpose", {b.Op("Transpose", {x}, {Ints("perm", {0, 2, 3, 1})})},
+                             {Ints("perm", {0, 3, 1, 2})});
     const auto sum = b.Op("Add", {gated, turned});
     const auto squeezed = b.Op("Squeeze", {pooled, b.Const<int64_t>({2}, {2, 3})});
     return Values{b.Op("Add", {sum, b.Op("Relu", {sum})}), squeezed, b.Op("Mul", {x, x})};
@@ -79,8 +83,9 @@ TEST(Norms, BatchNormalizationSoftmaxAndReductions) {
     std::vector<float> variance = RandomFloats(random, 6);
     for (float& v : variance) v = v * v + 0.1f;
     const auto relu = b.Op("Relu", {x});
-    Values out{b.Op("BatchNormalization", {relu, b.Const(RandomTensor(random, {6})), b.Const(RandomTensor(random, {6})),
-                                           b.Const(RandomTensor(random, {6})), b.Const<float>({6}, variance)})};
+    Values out{b.Op("BatchNormalization",
+                    {relu, b.Const(RandomTensor(random, {6})), b.Const(RandomTensor(random, {6})),
+                     b.Const(RandomTensor(random, {6})), b.Const<float>({6}, variance)})};
     for (int64_t axis = 0; axis < 4; ++axis) {
       out.push_back(b.Op("Softmax", {relu}, {Int("axis", axis)}));
       out.push_back(b.Op("LogSoftmax", {x}, {Int("axis", axis - 4)}));
@@ -102,18 +107,20 @@ TEST(Norms, SoftmaxOfOldCoercesToTwoDims) {
 
 TEST(Pools, WindowsPadsAndModes) {
   InBothLayouts([](Builder& b, ir::ValueRef x, Philox&) {
-    const auto k = Ints("kernel_shape", {3, 2}), s = Ints("strides", {2, 2}), p = Ints("pads", {1, 0, 1, 1});
-    return Values{b.Op("MaxPool", {x}, {k}),
-                  b.Op("MaxPool", {x}, {k, s, p}),
-                  b.Op("MaxPool", {x}, {k, s, p, Int("ceil_mode", 1)}),
-                  b.Op("MaxPool", {x}, {k, s, Ints("dilations", {2, 2})}),
-                  b.Op("MaxPool", {x}, {k, s, Text("auto_pad", "SAME_LOWER")}),
-                  b.Op("AveragePool", {x}, {k, s, p}),
-                  b.Op("AveragePool", {x}, {k, s, p, Int("count_include_pad", 1)}),
-                  b.Op("AveragePool", {x}, {k, s, Int("ceil_mode", 1)}),
-                  b.Op("AveragePool", {x}, {k, s, p, Int("ceil_mode", 1), Int("count_include_pad", 1)}),
-                  b.Op("GlobalAveragePool", {x}),
-                  b.Op("GlobalMaxPool", {x})};
+    const auto k = Ints("kernel_shape", {3, 2}), s = Ints("strides", {2, 2}),
+               p = Ints("pads", {1, 0, 1, 1});
+    return Values{
+        b.Op("MaxPool", {x}, {k}),
+        b.Op("MaxPool", {x}, {k, s, p}),
+        b.Op("MaxPool", {x}, {k, s, p, Int("ceil_mode", 1)}),
+        b.Op("MaxPool", {x}, {k, s, Ints("dilations", {2, 2})}),
+        b.Op("MaxPool", {x}, {k, s, Text("auto_pad", "SAME_LOWER")}),
+        b.Op("AveragePool", {x}, {k, s, p}),
+        b.Op("AveragePool", {x}, {k, s, p, Int("count_include_pad", 1)}),
+        b.Op("AveragePool", {x}, {k, s, Int("ceil_mode", 1)}),
+        b.Op("AveragePool", {x}, {k, s, p, Int("ceil_mode", 1), Int("count_include_pad", 1)}),
+        b.Op("GlobalAveragePool", {x}),
+        b.Op("GlobalMaxPool", {x})};
   });
 }
 
@@ -151,7 +158,8 @@ TEST(Moves, ShapeArithmetic) {
   Builder b;
   const auto x = b.Batch("x", {6, 4, 4});
   const auto conv = b.Op("Conv", {x, b.Const(RandomTensor(random, {8, 6, 1, 1}))});
-  const auto n = b.Op("Gather", {b.Op("Shape", {conv}), b.Const<int64_t>({1}, {0})}, {Int("axis", 0)});
+  const auto n =
+      b.Op("Gather", {b.Op("Shape", {conv}), b.Const<int64_t>({1}, {0})}, {Int("axis", 0)});
   const auto target = b.Op("Concat", {n, b.Const<int64_t>({1}, {-1})}, {Int("axis", 0)});
   b.Output(b.Op("Reshape", {conv, target}));
   for (const int64_t rows : {1, 5}) ExpectAgrees(b, {{"x", RandomTensor(random, {rows, 6, 4, 4})}});

@@ -1,4 +1,5 @@
-// What Compile and Session promise: results that depend on the inputs alone, shared programs, words for wrong feeds.
+// What Compile and Session promise: results that depend on the inputs alone, shared programs, words
+// for wrong feeds.
 #include <atomic>
 #include <thread>
 
@@ -14,7 +15,8 @@ class Threads {
   ~Threads() { SetThreadCount(0); }
 };
 
-// A small network with everything that tempts a library to choose by batch: convolutions, depthwise, products.
+// A small network with everything that tempts a library to choose by batch: convolutions,
+// depthwise, products.
 void Network(Builder& b, bool quantized) {
   Philox random(31);
   ir::ValueRef x = b.Batch("x", {3, 16, 16});
@@ -25,14 +27,19 @@ void Network(Builder& b, bool quantized) {
     if (!quantized) return b.Const(RandomTensor(random, dims, 0.2f));
     std::vector<int8_t> values(static_cast<size_t>(ir::ElementCount(dims).value()));
     for (int8_t& v : values) v = static_cast<int8_t>(static_cast<int>(random.NextBelow(255)) - 127);
-    return b.Op("DequantizeLinear", {b.Const<int8_t>(dims, values), b.Const<float>({}, {0.002f}), b.Const<int8_t>({}, {0})});
+    return b.Op("DequantizeLinear", {b.Const<int8_t>(dims, values), b.Const<float>({}, {0.002f}),
+                                     b.Const<int8_t>({}, {0})});
   };
   x = maybe(x);
-  x = maybe(b.Op("Relu", {b.Op("Conv", {x, weights({16, 3, 3, 3})}, {Ints("pads", {1, 1, 1, 1})})}));
-  x = maybe(b.Op("Relu", {b.Op("Conv", {x, weights({16, 1, 3, 3})}, {Ints("pads", {1, 1, 1, 1}), Int("group", 16)})}));
+  x = maybe(
+      b.Op("Relu", {b.Op("Conv", {x, weights({16, 3, 3, 3})}, {Ints("pads", {1, 1, 1, 1})})}));
+  x = maybe(b.Op("Relu", {b.Op("Conv", {x, weights({16, 1, 3, 3})},
+                               {Ints("pads", {1, 1, 1, 1}), Int("group", 16)})}));
   x = maybe(b.Op("Conv", {x, weights({32, 16, 1, 1})}, {Ints("strides", {2, 2})}));
-  x = maybe(b.Op("Flatten", {b.Op("MaxPool", {x}, {Ints("kernel_shape", {2, 2}), Ints("strides", {2, 2})})}));
-  x = b.Op("Gemm", {x, weights({10, 512}), b.Const(RandomTensor(random, {10}))}, {Int("transB", 1)});
+  x = maybe(b.Op("Flatten",
+                 {b.Op("MaxPool", {x}, {Ints("kernel_shape", {2, 2}), Ints("strides", {2, 2})})}));
+  x = b.Op("Gemm", {x, weights({10, 512}), b.Const(RandomTensor(random, {10}))},
+           {Int("transB", 1)});
   b.Output(b.Op("Softmax", {x}));
 }
 
@@ -48,7 +55,8 @@ TEST_P(Determinism, ResultsDoNotMoveWithThreadsBatchOrEarlierRuns) {
   const auto rows = [&](int64_t begin, int64_t end) {
     const auto values = all.data<float>();
     const int64_t row = 3 * 16 * 16;
-    return ir::Tensor::Of<float>({end - begin, 3, 16, 16}, {values.begin() + begin * row, values.begin() + end * row});
+    return ir::Tensor::Of<float>({end - begin, 3, 16, 16},
+                                 {values.begin() + begin * row, values.begin() + end * row});
   };
   std::vector<float> expected;
   for (const int threads : {1, 2, 3}) {
@@ -97,35 +105,49 @@ TEST(Sessions, RunSideBySideOnOneProgram) {
 // Graphs that mix the rows of a batch must not be run row by row.
 TEST(Rows, GraphsThatMixRowsRunWhole) {
   using Make = std::function<ir::ValueRef(Builder&, ir::ValueRef, Philox&)>;
-  const auto ints = [](Builder& b, std::vector<int64_t> v) { return b.Const<int64_t>({static_cast<int64_t>(v.size())}, v); };
+  const auto ints = [](Builder& b, std::vector<int64_t> v) {
+    return b.Const<int64_t>({static_cast<int64_t>(v.size())}, v);
+  };
   const std::map<std::string, Make> graphs = {
-      {"softmax over rows", [](Builder& b, ir::ValueRef x, Philox&) { return b.Op("Softmax", {x}, {Int("axis", 0)}); }},
-      {"mean over rows", [](Builder& b, ir::ValueRef x, Philox&) {
+      {"softmax over rows",
+       [](Builder& b, ir::ValueRef x, Philox&) { return b.Op("Softmax", {x}, {Int("axis", 0)}); }},
+      {"mean over rows",
+       [](Builder& b, ir::ValueRef x, Philox&) {
          return b.Op("Sub", {x, b.Op("ReduceMean", {x}, {Ints("axes", {0})})});
        }},
-      {"rows against rows", [](Builder& b, ir::ValueRef x, Philox&) {
+      {"rows against rows",
+       [](Builder& b, ir::ValueRef x, Philox&) {
          return b.Op("MatMul", {b.Op("MatMul", {x, b.Op("Transpose", {x})}), x});
        }},
-      {"transposed product", [](Builder& b, ir::ValueRef x, Philox& r) {
+      {"transposed product",
+       [](Builder& b, ir::ValueRef x, Philox& r) {
          return b.Op("Gemm", {x, b.Const(RandomTensor(r, {4, 6}))}, {Int("transA", 1)});
        }},
-      {"reversed rows", [&](Builder& b, ir::ValueRef x, Philox&) {
+      {"reversed rows",
+       [&](Builder& b, ir::ValueRef x, Philox&) {
          return b.Op("Slice", {x, ints(b, {-1}), ints(b, {-1000}), ints(b, {0}), ints(b, {-1})});
        }},
-      {"first row taken", [&](Builder& b, ir::ValueRef x, Philox&) {
+      {"first row taken",
+       [&](Builder& b, ir::ValueRef x, Philox&) {
          return b.Op("Add", {x, b.Op("Gather", {x, ints(b, {0})}, {Int("axis", 0)})});
        }},
-      {"rows through another axis", [&](Builder& b, ir::ValueRef x, Philox&) {
+      {"rows through another axis",
+       [&](Builder& b, ir::ValueRef x, Philox&) {
          return b.Op("Softmax", {b.Op("Reshape", {x, ints(b, {2, -1})})}, {Int("axis", 1)});
        }},
-      {"count of rows as a number", [](Builder& b, ir::ValueRef x, Philox&) {
-         const auto n = b.Op("Cast", {b.Op("Gather", {b.Op("Shape", {x}), b.Const<int64_t>({}, {0})})}, {Int("to", 1)});
+      {"count of rows as a number",
+       [](Builder& b, ir::ValueRef x, Philox&) {
+         const auto n =
+             b.Op("Cast", {b.Op("Gather", {b.Op("Shape", {x}), b.Const<int64_t>({}, {0})})},
+                  {Int("to", 1)});
          return b.Op("Mul", {x, n});
        }},
-      {"a row for each row", [](Builder& b, ir::ValueRef x, Philox& r) {
+      {"a row for each row",
+       [](Builder& b, ir::ValueRef x, Philox& r) {
          return b.Op("Add", {x, b.Const(RandomTensor(r, {4, 6}))});
        }},
-      {"running sum over rows", [](Builder& b, ir::ValueRef x, Philox&) {
+      {"running sum over rows",
+       [](Builder& b, ir::ValueRef x, Philox&) {
          return b.Op("CumSum", {x, b.Const<int64_t>({}, {0})});
        }},
       {"kept apart", [](Builder& b, ir::ValueRef x, Philox& r) {
@@ -149,20 +171,27 @@ TEST(Feeds, WrongOnesAreNamed) {
   const auto program = Compile(b.model);
   ASSERT_TRUE(program.ok());
   Session session(*program);
-  const auto tensor = [](const ir::Shape& dims) { return ir::Tensor::Zeros(ir::DType::kFloat, dims); };
+  const auto tensor = [](const ir::Shape& dims) {
+    return ir::Tensor::Zeros(ir::DType::kFloat, dims);
+  };
   const auto message = [&](const Feeds& feeds) {
     const auto result = session.Run(feeds);
     EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
     return Message(result.status());
   };
   EXPECT_THAT(message({{"x", tensor({2, 6})}}), testing::HasSubstr("\"z\" is not fed"));
-  EXPECT_THAT(message({{"x", tensor({2, 6})}, {"y", tensor({2, 6})}}), testing::HasSubstr("no such input"));
-  EXPECT_THAT(message({{"x", tensor({2, 5})}, {"z", tensor({2, 6})}}), testing::HasSubstr("f32 [2,5]"));
-  EXPECT_THAT(message({{"x", ir::Tensor::Zeros(ir::DType::kDouble, {2, 6})}, {"z", tensor({2, 6})}}), testing::HasSubstr("\"x\""));
+  EXPECT_THAT(message({{"x", tensor({2, 6})}, {"y", tensor({2, 6})}}),
+              testing::HasSubstr("no such input"));
+  EXPECT_THAT(message({{"x", tensor({2, 5})}, {"z", tensor({2, 6})}}),
+              testing::HasSubstr("f32 [2,5]"));
+  EXPECT_THAT(
+      message({{"x", ir::Tensor::Zeros(ir::DType::kDouble, {2, 6})}, {"z", tensor({2, 6})}}),
+      testing::HasSubstr("\"x\""));
   EXPECT_THAT(message({{"x", tensor({2, 6})}, {"z", tensor({3, 6})}}), testing::HasSubstr("N = 2"));
 }
 
-// Initializers that are inputs too: their values are defaults, and a feed replaces them for one run.
+// Initializers that are inputs too: their values are defaults, and a feed replaces them for one
+// run.
 TEST(Feeds, InitializersMayBeOverridden) {
   Builder b;
   const auto x = b.Batch("x", {4});
@@ -192,7 +221,8 @@ TEST(CompileErrors, MissingOpsAreAllNamed) {
   b.Output(b.Op("FrobnicateA", {b.Op("FrobnicateB", {x})}));
   const auto program = Compile(b.model);
   EXPECT_EQ(program.status().code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(Message(program.status()), testing::AllOf(testing::HasSubstr("FrobnicateA"), testing::HasSubstr("FrobnicateB")));
+  EXPECT_THAT(Message(program.status()),
+              testing::AllOf(testing::HasSubstr("FrobnicateA"), testing::HasSubstr("FrobnicateB")));
 }
 
 TEST(Limits, MemoryIsRefusedBeforeItIsTaken) {

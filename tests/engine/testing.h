@@ -25,7 +25,8 @@ class Builder {
   }
   Builder(const Builder&) = delete;
 
-  ir::ValueRef Input(const std::string& name, const std::vector<int64_t>& dims, ir::DType dtype = ir::DType::kFloat) {
+  ir::ValueRef Input(const std::string& name, const std::vector<int64_t>& dims,
+                     ir::DType dtype = ir::DType::kFloat) {
     return edit.AddInput(name, ir::Type::TensorOf(dtype, dims));
   }
   // Dim 0 free, named N.
@@ -39,7 +40,9 @@ class Builder {
     }
     return edit.AddInput(name, ir::Type::TensorOf(dtype, dims));
   }
-  ir::ValueRef Const(ir::Tensor tensor) { return edit.AddInitializer("c" + std::to_string(next++), std::move(tensor)); }
+  ir::ValueRef Const(ir::Tensor tensor) {
+    return edit.AddInitializer("c" + std::to_string(next++), std::move(tensor));
+  }
   template <typename T>
   ir::ValueRef Const(ir::Shape dims, const std::vector<T>& values) {
     return Const(ir::Tensor::Of<T>(std::move(dims), values));
@@ -63,7 +66,8 @@ class Builder {
     return Op("DequantizeLinear", {q, Const<float>({}, {scale}), Zero(zero, is_signed)});
   }
   ir::ValueRef Zero(int zero, bool is_signed) {
-    return is_signed ? Const<int8_t>({}, {static_cast<int8_t>(zero)}) : Const<uint8_t>({}, {static_cast<uint8_t>(zero)});
+    return is_signed ? Const<int8_t>({}, {static_cast<int8_t>(zero)})
+                     : Const<uint8_t>({}, {static_cast<uint8_t>(zero)});
   }
 
   ir::Model model;
@@ -107,7 +111,8 @@ inline ir::Tensor RandomTensor(Philox& random, const ir::Shape& dims, float spre
 
 using Feeds = std::map<std::string, ir::Tensor>;
 
-inline std::vector<ir::Tensor> RunEngine(const ir::Model& model, const Feeds& feeds, CompileOptions options = {}) {
+inline std::vector<ir::Tensor> RunEngine(const ir::Model& model, const Feeds& feeds,
+                                         CompileOptions options = {}) {
   auto program = Compile(model, options);
   EXPECT_TRUE(program.ok()) << program.status();
   if (!program.ok()) return {};
@@ -129,7 +134,8 @@ inline std::vector<ir::Tensor> RunReference(const ir::Model& model, const Feeds&
   return tensors;
 }
 
-// The largest difference of floats as a part of the largest magnitude expected; infinity on any other mismatch.
+// The largest difference of floats as a part of the largest magnitude expected; infinity on any
+// other mismatch.
 inline double Distance(const ir::Tensor& got, const ir::Tensor& want) {
   if (got.dtype() != want.dtype() || got.dims() != want.dims()) return INFINITY;
   if (got.dtype() != ir::DType::kFloat) return got == want ? 0 : INFINITY;
@@ -144,19 +150,25 @@ inline double Distance(const ir::Tensor& got, const ir::Tensor& want) {
   return difference / std::max(magnitude, 1e-30);
 }
 
-// Engine and reference agree; a comparison of constants would prove nothing, so the result must vary.
-inline void ExpectAgrees(const Builder& b, const Feeds& feeds, double tolerance = 1e-5, CompileOptions options = {}) {
+// Engine and reference agree; a comparison of constants would prove nothing, so the result must
+// vary.
+inline void ExpectAgrees(const Builder& b, const Feeds& feeds, double tolerance = 1e-5,
+                         CompileOptions options = {}) {
   const auto got = RunEngine(b.model, feeds, options), want = RunReference(b.model, feeds);
   ASSERT_EQ(got.size(), want.size());
   for (size_t i = 0; i < got.size(); ++i) {
-    EXPECT_LE(Distance(got[i], want[i]), tolerance) << got[i].TypeText() << " and " << want[i].TypeText();
+    EXPECT_LE(Distance(got[i], want[i]), tolerance)
+        << got[i].TypeText() << " and " << want[i].TypeText();
     const auto bytes = want[i].bytes();
-    const bool varies = want[i].element_count() < 2 || std::any_of(bytes.begin(), bytes.end(), [&](std::byte x) { return x != bytes[0]; });
+    const bool varies =
+        want[i].element_count() < 2 ||
+        std::any_of(bytes.begin(), bytes.end(), [&](std::byte x) { return x != bytes[0]; });
     EXPECT_TRUE(varies) << "MISTRUSTED: the reference's result is constant";
   }
 }
 
-// The largest number of quantization steps between two 8-bit tensors, and how many elements differ at all.
+// The largest number of quantization steps between two 8-bit tensors, and how many elements differ
+// at all.
 struct Steps {
   int largest = 0;
   double share = 0;

@@ -48,51 +48,68 @@ void RunUnary(const UnaryOpSpec& op, const float* src, float* dst, int64_t count
   const float a = op.a, b = op.b;
   switch (op.kind) {
     // NaN passes through Relu and Clip, as comparisons with it are false.
-    case Unary::kRelu: return simd::ReluFloats(src, dst, count);
-    case Unary::kClip: return simd::ClipFloats(src, dst, count, a, b);
-    case Unary::kLeakyRelu: return Map(src, dst, count, [a](float x) { return x < 0.0f ? a * x : x; });
-    case Unary::kSigmoid: return Map(src, dst, count, [](float x) {
-      const double v = x;
-      return static_cast<float>(v >= 0 ? 1.0 / (1.0 + std::exp(-v)) : std::exp(v) / (1.0 + std::exp(v)));
-    });
-    case Unary::kTanh: return Map(src, dst, count, [](float x) {
-      return static_cast<float>(std::tanh(static_cast<double>(x)));
-    });
-    case Unary::kElu: return Map(src, dst, count, [a](float x) {
-      return x < 0.0f ? static_cast<float>(a * std::expm1(static_cast<double>(x))) : x;
-    });
-    case Unary::kHardSigmoid: return Map(src, dst, count, [a, b](float x) {
-      const double v = static_cast<double>(a) * x + b;
-      return static_cast<float>(v < 0 ? 0.0 : v > 1 ? 1.0 : v);
-    });
-    case Unary::kHardSwish: return Map(src, dst, count, [](float x) {
-      const double v = static_cast<double>(x) / 6.0 + 0.5;
-      return static_cast<float>(x * (v < 0 ? 0.0 : v > 1 ? 1.0 : v));
-    });
-    case Unary::kExp: return Map(src, dst, count, [](float x) {
-      return static_cast<float>(std::exp(static_cast<double>(x)));
-    });
-    case Unary::kLog: return Map(src, dst, count, [](float x) {
-      return static_cast<float>(std::log(static_cast<double>(x)));
-    });
-    case Unary::kSqrt: return Map(src, dst, count, [](float x) { return std::sqrt(x); });
-    case Unary::kAbs: return Map(src, dst, count, [](float x) { return std::fabs(x); });
-    case Unary::kNeg: return Map(src, dst, count, [](float x) { return -x; });
-    case Unary::kReciprocal: return Map(src, dst, count, [](float x) { return 1.0f / x; });
-    case Unary::kFloor: return Map(src, dst, count, [](float x) { return std::floor(x); });
-    case Unary::kCeil: return Map(src, dst, count, [](float x) { return std::ceil(x); });
-    case Unary::kErf: return Map(src, dst, count, [](float x) {
-      return static_cast<float>(std::erf(static_cast<double>(x)));
-    });
-    case Unary::kSoftplus: return Map(src, dst, count, [](float x) {
-      const double v = x;
-      return static_cast<float>(v > 0 ? v + std::log1p(std::exp(-v)) : std::log1p(std::exp(v)));
-    });
-    case Unary::kGelu: return Map(src, dst, count, [](float x) {
-      const double v = x;
-      return static_cast<float>(0.5 * v * (1.0 + std::erf(v * 0.70710678118654752440)));
-    });
-    case Unary::kCopy: return Map(src, dst, count, [](float x) { return x; });
+    case Unary::kRelu:
+      return simd::ReluFloats(src, dst, count);
+    case Unary::kClip:
+      return simd::ClipFloats(src, dst, count, a, b);
+    case Unary::kLeakyRelu:
+      return Map(src, dst, count, [a](float x) { return x < 0.0f ? a * x : x; });
+    case Unary::kSigmoid:
+      return Map(src, dst, count, [](float x) {
+        const double v = x;
+        return static_cast<float>(v >= 0 ? 1.0 / (1.0 + std::exp(-v))
+                                         : std::exp(v) / (1.0 + std::exp(v)));
+      });
+    case Unary::kTanh:
+      return Map(src, dst, count,
+                 [](float x) { return static_cast<float>(std::tanh(static_cast<double>(x))); });
+    case Unary::kElu:
+      return Map(src, dst, count, [a](float x) {
+        return x < 0.0f ? static_cast<float>(a * std::expm1(static_cast<double>(x))) : x;
+      });
+    case Unary::kHardSigmoid:
+      return Map(src, dst, count, [a, b](float x) {
+        const double v = static_cast<double>(a) * x + b;
+        return static_cast<float>(v < 0 ? 0.0 : v > 1 ? 1.0 : v);
+      });
+    case Unary::kHardSwish:
+      return Map(src, dst, count, [](float x) {
+        const double v = static_cast<double>(x) / 6.0 + 0.5;
+        return static_cast<float>(x * (v < 0 ? 0.0 : v > 1 ? 1.0 : v));
+      });
+    case Unary::kExp:
+      return Map(src, dst, count,
+                 [](float x) { return static_cast<float>(std::exp(static_cast<double>(x))); });
+    case Unary::kLog:
+      return Map(src, dst, count,
+                 [](float x) { return static_cast<float>(std::log(static_cast<double>(x))); });
+    case Unary::kSqrt:
+      return Map(src, dst, count, [](float x) { return std::sqrt(x); });
+    case Unary::kAbs:
+      return Map(src, dst, count, [](float x) { return std::fabs(x); });
+    case Unary::kNeg:
+      return Map(src, dst, count, [](float x) { return -x; });
+    case Unary::kReciprocal:
+      return Map(src, dst, count, [](float x) { return 1.0f / x; });
+    case Unary::kFloor:
+      return Map(src, dst, count, [](float x) { return std::floor(x); });
+    case Unary::kCeil:
+      return Map(src, dst, count, [](float x) { return std::ceil(x); });
+    case Unary::kErf:
+      return Map(src, dst, count,
+                 [](float x) { return static_cast<float>(std::erf(static_cast<double>(x))); });
+    case Unary::kSoftplus:
+      return Map(src, dst, count, [](float x) {
+        const double v = x;
+        return static_cast<float>(v > 0 ? v + std::log1p(std::exp(-v)) : std::log1p(std::exp(v)));
+      });
+    case Unary::kGelu:
+      return Map(src, dst, count, [](float x) {
+        const double v = x;
+        return static_cast<float>(0.5 * v * (1.0 + std::erf(v * 0.70710678118654752440)));
+      });
+    case Unary::kCopy:
+      return Map(src, dst, count, [](float x) { return x; });
   }
 }
 
@@ -137,21 +154,29 @@ void RunBinary(Binary kind, const BinaryPlan& plan, const float* a, const float*
     if (kind == Binary::kDiv) return simd::DivFloats(a, b, y, count);
   }
   switch (kind) {
-    case Binary::kAdd: return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p + q; });
-    case Binary::kSub: return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p - q; });
-    case Binary::kMul: return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p * q; });
-    case Binary::kDiv: return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p / q; });
-    case Binary::kPow: return MapPairs(plan, 0, a, b, y, [](float p, float q) {
-      return static_cast<float>(std::pow(static_cast<double>(p), static_cast<double>(q)));
-    });
-    case Binary::kMin: return MapPairs(plan, 0, a, b, y, [](float p, float q) { return q < p ? q : p; });
-    case Binary::kMax: return MapPairs(plan, 0, a, b, y, [](float p, float q) { return q > p ? q : p; });
-    case Binary::kPRelu: return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p < 0.0f ? p * q : p; });
+    case Binary::kAdd:
+      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p + q; });
+    case Binary::kSub:
+      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p - q; });
+    case Binary::kMul:
+      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p * q; });
+    case Binary::kDiv:
+      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p / q; });
+    case Binary::kPow:
+      return MapPairs(plan, 0, a, b, y, [](float p, float q) {
+        return static_cast<float>(std::pow(static_cast<double>(p), static_cast<double>(q)));
+      });
+    case Binary::kMin:
+      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return q < p ? q : p; });
+    case Binary::kMax:
+      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return q > p ? q : p; });
+    case Binary::kPRelu:
+      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p < 0.0f ? p * q : p; });
   }
 }
 
-void ScaleShiftChannelsLast(const float* src, const float* k, const float* d, float* dst, int64_t rows,
-                            int64_t channels) {
+void ScaleShiftChannelsLast(const float* src, const float* k, const float* d, float* dst,
+                            int64_t rows, int64_t channels) {
   for (int64_t row = 0; row < rows; ++row) {
     const float* x = src + row * channels;
     float* y = dst + row * channels;
@@ -159,8 +184,8 @@ void ScaleShiftChannelsLast(const float* src, const float* k, const float* d, fl
   }
 }
 
-void ScaleShiftPlain(const float* src, const float* k, const float* d, float* dst, int64_t outer, int64_t channels,
-                     int64_t inner) {
+void ScaleShiftPlain(const float* src, const float* k, const float* d, float* dst, int64_t outer,
+                     int64_t channels, int64_t inner) {
   for (int64_t o = 0; o < outer; ++o) {
     for (int64_t c = 0; c < channels; ++c) {
       const float* x = src + (o * channels + c) * inner;
@@ -171,7 +196,8 @@ void ScaleShiftPlain(const float* src, const float* k, const float* d, float* ds
   }
 }
 
-void RunSoftmax(const float* src, float* dst, int64_t outer, int64_t axis, int64_t inner, bool log) {
+void RunSoftmax(const float* src, float* dst, int64_t outer, int64_t axis, int64_t inner,
+                bool log) {
   for (int64_t o = 0; o < outer; ++o) {
     for (int64_t i = 0; i < inner; ++i) {
       const float* x = src + o * axis * inner + i;

@@ -11,8 +11,26 @@
 namespace assize::engine {
 
 enum class Unary {
-  kRelu, kClip, kLeakyRelu, kSigmoid, kTanh, kElu, kHardSigmoid, kHardSwish, kExp, kLog, kSqrt, kAbs, kNeg,
-  kReciprocal, kFloor, kCeil, kErf, kSoftplus, kGelu, kCopy
+  kRelu,
+  kClip,
+  kLeakyRelu,
+  kSigmoid,
+  kTanh,
+  kElu,
+  kHardSigmoid,
+  kHardSwish,
+  kExp,
+  kLog,
+  kSqrt,
+  kAbs,
+  kNeg,
+  kReciprocal,
+  kFloor,
+  kCeil,
+  kErf,
+  kSoftplus,
+  kGelu,
+  kCopy
 };
 struct UnaryOpSpec {
   Unary kind = Unary::kCopy;
@@ -25,8 +43,8 @@ void RunUnary(const UnaryOpSpec& op, const float* src, float* dst, int64_t count
 enum class Binary { kAdd, kSub, kMul, kDiv, kPow, kMin, kMax, kPRelu };
 std::optional<Binary> BinaryFromName(std::string_view op_type);
 
-// Operands of one shape after broadcasting; strides in elements, 0 along broadcast dims; the result is dense in its
-// own order of dims.
+// Operands of one shape after broadcasting; strides in elements, 0 along broadcast dims; the result
+// is dense in its own order of dims.
 struct BinaryPlan {
   struct Dim {
     int64_t size, a, b, y;
@@ -38,11 +56,11 @@ BinaryPlan PlanBinary(std::span<const int64_t> dims, std::span<const int64_t> a_
 void RunBinary(Binary kind, const BinaryPlan& plan, const float* a, const float* b, float* y);
 
 // y = x * k[c] + d[c] over [rows, channels], channels innermost.
-void ScaleShiftChannelsLast(const float* src, const float* k, const float* d, float* dst, int64_t rows,
-                            int64_t channels);
+void ScaleShiftChannelsLast(const float* src, const float* k, const float* d, float* dst,
+                            int64_t rows, int64_t channels);
 // The same over [outer, channels, inner].
-void ScaleShiftPlain(const float* src, const float* k, const float* d, float* dst, int64_t outer, int64_t channels,
-                     int64_t inner);
+void ScaleShiftPlain(const float* src, const float* k, const float* d, float* dst, int64_t outer,
+                     int64_t channels, int64_t inner);
 
 // Softmax over the middle of [outer, axis, inner]; sums in double. `log`: LogSoftmax.
 void RunSoftmax(const float* src, float* dst, int64_t outer, int64_t axis, int64_t inner, bool log);

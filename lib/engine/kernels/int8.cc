@@ -11,19 +11,25 @@ namespace {
 
 constexpr int64_t kBlock = 256;  // floats that stay in the first-level cache between stages
 
-float Low(const QuantizeSpec& spec) { return static_cast<float>((spec.is_signed ? -128 : 0) - spec.zero_point); }
-float High(const QuantizeSpec& spec) { return static_cast<float>((spec.is_signed ? 127 : 255) - spec.zero_point); }
+float Low(const QuantizeSpec& spec) {
+  return static_cast<float>((spec.is_signed ? -128 : 0) - spec.zero_point);
+}
+float High(const QuantizeSpec& spec) {
+  return static_cast<float>((spec.is_signed ? 127 : 255) - spec.zero_point);
+}
 
 }  // namespace
 
 void QuantizeFloats(const QuantizeSpec& spec, const float* src, uint8_t* dst, int64_t count) {
-  // Clamping to whole numbers first does not change what rounding gives, and keeps the conversion in range.
+  // Clamping to whole numbers first does not change what rounding gives, and keeps the conversion
+  // in range.
   simd::Quantize(src, dst, count, spec.scale, Low(spec), High(spec), spec.zero_point);
 }
 
 void DequantizeFloats(const QuantizeSpec& spec, const uint8_t* src, float* dst, int64_t count) {
   if (spec.is_signed) {
-    simd::DequantizeS8(reinterpret_cast<const int8_t*>(src), dst, count, spec.scale, spec.zero_point);
+    simd::DequantizeS8(reinterpret_cast<const int8_t*>(src), dst, count, spec.scale,
+                       spec.zero_point);
   } else {
     simd::DequantizeU8(src, dst, count, spec.scale, spec.zero_point);
   }
@@ -44,7 +50,8 @@ void ApplyTable(const ByteTable& table, const uint8_t* src, uint8_t* dst, int64_
   for (int64_t i = 0; i < count; ++i) dst[i] = table[src[i]];
 }
 
-void RunQuantBinary(const QuantBinarySpec& spec, const uint8_t* a, const uint8_t* b, uint8_t* y, int64_t count) {
+void RunQuantBinary(const QuantBinarySpec& spec, const uint8_t* a, const uint8_t* b, uint8_t* y,
+                    int64_t count) {
   float left[kBlock], right[kBlock];
   for (int64_t i = 0; i < count; i += kBlock) {
     const int64_t n = std::min(kBlock, count - i);
@@ -108,7 +115,8 @@ void RunInt8Conv(const Int8ConvPlan& p, const uint8_t* src, const uint8_t* resid
                 int32_t* sum = sums.data() + g * outs;
                 for (int64_t c = 0; c < ins; ++c) {
                   const uint8_t byte = pixel[g * ins + c];
-                  const int32_t value = (p.x.is_signed ? static_cast<int8_t>(byte) : byte) - p.x.zero_point;
+                  const int32_t value =
+                      (p.x.is_signed ? static_cast<int8_t>(byte) : byte) - p.x.zero_point;
                   const int16_t* weight = p.weights.data() + ((g * positions + k) * ins + c) * outs;
                   simd::MultiplyAccumulate(value, weight, sum, outs);
                 }
@@ -121,9 +129,11 @@ void RunInt8Conv(const Int8ConvPlan& p, const uint8_t* src, const uint8_t* resid
           DequantizeFloats(p.residual, residual + index * p.outputs, extra.data(), p.outputs);
           simd::AddFloats(values.data(), extra.data(), values.data(), p.outputs);
         }
-        if (p.activation.kind != Unary::kCopy) RunUnary(p.activation, values.data(), values.data(), p.outputs);
+        if (p.activation.kind != Unary::kCopy)
+          RunUnary(p.activation, values.data(), values.data(), p.outputs);
         if (p.quantized) {
-          QuantizeFloats(p.y, values.data(), static_cast<uint8_t*>(dst) + index * p.outputs, p.outputs);
+          QuantizeFloats(p.y, values.data(), static_cast<uint8_t*>(dst) + index * p.outputs,
+                         p.outputs);
         } else {
           std::copy(values.begin(), values.end(), static_cast<float*>(dst) + index * p.outputs);
         }

@@ -1,5 +1,5 @@
-// Integer kernels of our own: quantize, dequantize, tables, arithmetic, and convolution with exact 32-bit sums.
-// Rounding is to nearest, ties to even. Tests: tests/engine/kernels_test.cc.
+// Integer kernels of our own: quantize, dequantize, tables, arithmetic, and convolution with exact
+// 32-bit sums. Rounding is to nearest, ties to even. Tests: tests/engine/kernels_test.cc.
 #pragma once
 
 #include <array>
@@ -31,13 +31,14 @@ struct QuantBinarySpec {
   Binary op = Binary::kAdd;
   UnaryOpSpec activation;
 };
-void RunQuantBinary(const QuantBinarySpec& spec, const uint8_t* a, const uint8_t* b, uint8_t* y, int64_t count);
+void RunQuantBinary(const QuantBinarySpec& spec, const uint8_t* a, const uint8_t* b, uint8_t* y,
+                    int64_t count);
 
-// Channels-last convolution of one sample with exact sums: for CPUs whose 8-bit products saturate, and for shapes the
-// library has no kernel for. Missing leading dims are 1.
+// Channels-last convolution of one sample with exact sums: for CPUs whose 8-bit products saturate,
+// and for shapes the library has no kernel for. Missing leading dims are 1.
 struct Int8ConvPlan {
-  std::array<int64_t, 3> in{1, 1, 1}, out{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1},
-      pad{0, 0, 0};
+  std::array<int64_t, 3> in{1, 1, 1}, out{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1},
+      dilation{1, 1, 1}, pad{0, 0, 0};
   int64_t group = 1, channels = 1, outputs = 1;  // channels in and out, all groups together
   QuantizeSpec x;
   std::vector<int16_t> weights;     // [group][kernel positions][channels / group][outputs / group]
@@ -45,7 +46,7 @@ struct Int8ConvPlan {
   bool has_residual = false;        // y += DQ(residual), before the activation
   QuantizeSpec residual;
   UnaryOpSpec activation;
-  bool quantized = false;           // else float results
+  bool quantized = false;  // else float results
   QuantizeSpec y;
 };
 // Weights [outputs, channels / group, kernel positions] into the plan's order.

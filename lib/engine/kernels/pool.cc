@@ -11,7 +11,8 @@
 namespace assize::engine {
 namespace {
 
-// Calls visit(input position) for the elements of output `o`'s window; returns the divisor of an average.
+// Calls visit(input position) for the elements of output `o`'s window; returns the divisor of an
+// average.
 template <typename F>
 int64_t VisitWindow(const PoolPlan& p, const std::array<int64_t, 3>& o, F visit) {
   int64_t seen = 0, covered = 0;
@@ -23,8 +24,10 @@ int64_t VisitWindow(const PoolPlan& p, const std::array<int64_t, 3>& o, F visit)
       const int64_t h = start[1] + b * p.dilation[1];
       for (int64_t c = 0; c < p.kernel[2]; ++c) {
         const int64_t w = start[2] + c * p.dilation[2];
-        // ceil_mode's last window may hang over the padded end: what lies beyond does not count as padding.
-        if (d < p.in[0] + p.pad_end[0] && h < p.in[1] + p.pad_end[1] && w < p.in[2] + p.pad_end[2]) ++covered;
+        // ceil_mode's last window may hang over the padded end: what lies beyond does not count as
+        // padding.
+        if (d < p.in[0] + p.pad_end[0] && h < p.in[1] + p.pad_end[1] && w < p.in[2] + p.pad_end[2])
+          ++covered;
         if (d < 0 || d >= p.in[0] || h < 0 || h >= p.in[1] || w < 0 || w >= p.in[2]) continue;
         ++seen;
         visit((d * p.in[1] + h) * p.in[2] + w);
@@ -45,13 +48,12 @@ void ForEachOutput(const PoolPlan& p, F body) {
 }
 
 template <typename T>
-void MaxPool(const PoolPlan& p, const T* src, T* dst, T lowest, void (*max_into)(const T*, T*, int64_t)) {
+void MaxPool(const PoolPlan& p, const T* src, T* dst, T lowest,
+             void (*max_into)(const T*, T*, int64_t)) {
   ForEachOutput(p, [&](int64_t index, const std::array<int64_t, 3>& o) {
     T* y = dst + index * p.channels;
     std::fill(y, y + p.channels, lowest);
-    VisitWindow(p, o, [&](int64_t at) {
-      max_into(src + at * p.channels, y, p.channels);
-    });
+    VisitWindow(p, o, [&](int64_t at) { max_into(src + at * p.channels, y, p.channels); });
   });
 }
 
@@ -60,8 +62,12 @@ void MaxPool(const PoolPlan& p, const T* src, T* dst, T lowest, void (*max_into)
 void MaxPoolFloat(const PoolPlan& plan, const float* src, float* dst) {
   MaxPool<float>(plan, src, dst, -std::numeric_limits<float>::infinity(), simd::MaxInto);
 }
-void MaxPoolU8(const PoolPlan& plan, const uint8_t* src, uint8_t* dst) { MaxPool<uint8_t>(plan, src, dst, 0, simd::MaxIntoU8); }
-void MaxPoolS8(const PoolPlan& plan, const int8_t* src, int8_t* dst) { MaxPool<int8_t>(plan, src, dst, -128, simd::MaxIntoS8); }
+void MaxPoolU8(const PoolPlan& plan, const uint8_t* src, uint8_t* dst) {
+  MaxPool<uint8_t>(plan, src, dst, 0, simd::MaxIntoU8);
+}
+void MaxPoolS8(const PoolPlan& plan, const int8_t* src, int8_t* dst) {
+  MaxPool<int8_t>(plan, src, dst, -128, simd::MaxIntoS8);
+}
 
 void AveragePoolFloat(const PoolPlan& p, const float* src, float* dst) {
   std::vector<double> sums(static_cast<size_t>(p.channels));
@@ -77,8 +83,8 @@ void AveragePoolFloat(const PoolPlan& p, const float* src, float* dst) {
   });
 }
 
-void SumPoolInt8(const PoolPlan& p, const uint8_t* src, bool is_signed, int32_t zero_point, int32_t* sums,
-                 int32_t* divisors) {
+void SumPoolInt8(const PoolPlan& p, const uint8_t* src, bool is_signed, int32_t zero_point,
+                 int32_t* sums, int32_t* divisors) {
   ForEachOutput(p, [&](int64_t index, const std::array<int64_t, 3>& o) {
     int32_t* y = sums + index * p.channels;
     std::fill(y, y + p.channels, 0);

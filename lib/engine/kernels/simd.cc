@@ -8,8 +8,8 @@ namespace {
 
 int Detect() {
 #if defined(__x86_64__) && defined(__GNUC__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq")) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
     return 2;
   }
   if (__builtin_cpu_supports("avx2")) return 1;
@@ -30,17 +30,22 @@ std::atomic<int> level{Detect()};
 #endif
 
 #if defined(__x86_64__) && defined(__GNUC__)
-#define AZ_VARIANTS(Name, Parameters, Arguments)                                                     \
-  __attribute__((AZ_LOOPS target("avx512f,avx512bw,avx512vl,avx512dq"))) static void Name##512 Parameters { \
-    Name##Body Arguments;                                                                            \
-  }                                                                                                  \
-  __attribute__((AZ_LOOPS target("avx2"))) static void Name##256 Parameters { Name##Body Arguments; } \
-  __attribute__((AZ_LOOPS target("sse2"))) static void Name##128 Parameters { Name##Body Arguments; } \
-  void Name Parameters {                                                                             \
-    const int now = level.load(std::memory_order_relaxed);                                           \
-    if (now == 2) return Name##512 Arguments;                                                        \
-    if (now == 1) return Name##256 Arguments;                                                        \
-    Name##128 Arguments;                                                                             \
+#define AZ_VARIANTS(Name, Parameters, Arguments)                                                 \
+  __attribute__((                                                                                \
+      AZ_LOOPS target("avx512f,avx512bw,avx512vl,avx512dq"))) static void Name##512 Parameters { \
+    Name##Body Arguments;                                                                        \
+  }                                                                                              \
+  __attribute__((AZ_LOOPS target("avx2"))) static void Name##256 Parameters {                    \
+    Name##Body Arguments;                                                                        \
+  }                                                                                              \
+  __attribute__((AZ_LOOPS target("sse2"))) static void Name##128 Parameters {                    \
+    Name##Body Arguments;                                                                        \
+  }                                                                                              \
+  void Name Parameters {                                                                         \
+    const int now = level.load(std::memory_order_relaxed);                                       \
+    if (now == 2) return Name##512 Arguments;                                                    \
+    if (now == 1) return Name##256 Arguments;                                                    \
+    Name##128 Arguments;                                                                         \
   }
 #else
 #define AZ_VARIANTS(Name, Parameters, Arguments) \
@@ -48,19 +53,22 @@ std::atomic<int> level{Detect()};
 #endif
 
 AZ_BODY DequantizeU8Body(const uint8_t* src, float* dst, int64_t count, float scale, int32_t zero) {
-  for (int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(static_cast<int32_t>(src[i]) - zero) * scale;
+  for (int64_t i = 0; i < count; ++i)
+    dst[i] = static_cast<float>(static_cast<int32_t>(src[i]) - zero) * scale;
 }
-AZ_VARIANTS(DequantizeU8, (const uint8_t* src, float* dst, int64_t count, float scale, int32_t zero),
+AZ_VARIANTS(DequantizeU8,
+            (const uint8_t* src, float* dst, int64_t count, float scale, int32_t zero),
             (src, dst, count, scale, zero))
 
 AZ_BODY DequantizeS8Body(const int8_t* src, float* dst, int64_t count, float scale, int32_t zero) {
-  for (int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(static_cast<int32_t>(src[i]) - zero) * scale;
+  for (int64_t i = 0; i < count; ++i)
+    dst[i] = static_cast<float>(static_cast<int32_t>(src[i]) - zero) * scale;
 }
 AZ_VARIANTS(DequantizeS8, (const int8_t* src, float* dst, int64_t count, float scale, int32_t zero),
             (src, dst, count, scale, zero))
 
-AZ_BODY QuantizeBody(const float* src, uint8_t* dst, int64_t count, float scale, float low, float high,
-                     int32_t zero) {
+AZ_BODY QuantizeBody(const float* src, uint8_t* dst, int64_t count, float scale, float low,
+                     float high, int32_t zero) {
   // Below 2^22, adding and taking away 1.5 * 2^23 rounds to a whole number, ties to even.
   const float magic = 12582912.0f;
   for (int64_t i = 0; i < count; ++i) {
@@ -72,7 +80,8 @@ AZ_BODY QuantizeBody(const float* src, uint8_t* dst, int64_t count, float scale,
   }
 }
 AZ_VARIANTS(Quantize,
-            (const float* src, uint8_t* dst, int64_t count, float scale, float low, float high, int32_t zero),
+            (const float* src, uint8_t* dst, int64_t count, float scale, float low, float high,
+             int32_t zero),
             (src, dst, count, scale, low, high, zero))
 
 AZ_BODY AddFloatsBody(const float* a, const float* b, float* y, int64_t count) {
@@ -109,16 +118,20 @@ AZ_BODY ClipFloatsBody(const float* src, float* dst, int64_t count, float low, f
 AZ_VARIANTS(ClipFloats, (const float* src, float* dst, int64_t count, float low, float high),
             (src, dst, count, low, high))
 
-AZ_BODY ScaleShiftBody(const float* src, const float* k, const float* d, float* dst, int64_t count) {
+AZ_BODY ScaleShiftBody(const float* src, const float* k, const float* d, float* dst,
+                       int64_t count) {
   for (int64_t i = 0; i < count; ++i) dst[i] = src[i] * k[i] + d[i];
 }
-AZ_VARIANTS(ScaleShift, (const float* src, const float* k, const float* d, float* dst, int64_t count),
+AZ_VARIANTS(ScaleShift,
+            (const float* src, const float* k, const float* d, float* dst, int64_t count),
             (src, k, d, dst, count))
 
-AZ_BODY ScaleShiftIntsBody(const int32_t* src, const float* k, const float* d, float* dst, int64_t count) {
+AZ_BODY ScaleShiftIntsBody(const int32_t* src, const float* k, const float* d, float* dst,
+                           int64_t count) {
   for (int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i]) * k[i] + d[i];
 }
-AZ_VARIANTS(ScaleShiftInts, (const int32_t* src, const float* k, const float* d, float* dst, int64_t count),
+AZ_VARIANTS(ScaleShiftInts,
+            (const int32_t* src, const float* k, const float* d, float* dst, int64_t count),
             (src, k, d, dst, count))
 
 AZ_BODY MaxIntoBody(const float* src, float* best, int64_t count) {
@@ -144,17 +157,21 @@ AZ_VARIANTS(AccumulateDouble, (const float* src, double* sums, int64_t count), (
 AZ_BODY AccumulateU8Body(const uint8_t* src, int32_t* sums, int64_t count, int32_t zero) {
   for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<int32_t>(src[i]) - zero;
 }
-AZ_VARIANTS(AccumulateU8, (const uint8_t* src, int32_t* sums, int64_t count, int32_t zero), (src, sums, count, zero))
+AZ_VARIANTS(AccumulateU8, (const uint8_t* src, int32_t* sums, int64_t count, int32_t zero),
+            (src, sums, count, zero))
 
 AZ_BODY AccumulateS8Body(const int8_t* src, int32_t* sums, int64_t count, int32_t zero) {
   for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<int32_t>(src[i]) - zero;
 }
-AZ_VARIANTS(AccumulateS8, (const int8_t* src, int32_t* sums, int64_t count, int32_t zero), (src, sums, count, zero))
+AZ_VARIANTS(AccumulateS8, (const int8_t* src, int32_t* sums, int64_t count, int32_t zero),
+            (src, sums, count, zero))
 
-AZ_BODY MultiplyAccumulateBody(int32_t value, const int16_t* weights, int32_t* sums, int64_t count) {
+AZ_BODY MultiplyAccumulateBody(int32_t value, const int16_t* weights, int32_t* sums,
+                               int64_t count) {
   for (int64_t i = 0; i < count; ++i) sums[i] += value * weights[i];
 }
-AZ_VARIANTS(MultiplyAccumulate, (int32_t value, const int16_t* weights, int32_t* sums, int64_t count),
+AZ_VARIANTS(MultiplyAccumulate,
+            (int32_t value, const int16_t* weights, int32_t* sums, int64_t count),
             (value, weights, sums, count))
 
 const char* Level() {

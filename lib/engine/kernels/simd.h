@@ -1,8 +1,9 @@
 // Loops over plain arrays, each compiled for AVX-512, AVX2 and the baseline, picked at run time.
 //
-// All variants do the same IEEE operations in the same order for each element, so they give the same bits; contraction
-// to fused multiply-adds is off in each. Bodies are plain loops: no templates of libraries are compiled for an
-// instruction set that the machine may lack. Tests: tests/engine/kernels_test.cc.
+// All variants do the same IEEE operations in the same order for each element, so they give the
+// same bits; contraction to fused multiply-adds is off in each. Bodies are plain loops: no
+// templates of libraries are compiled for an instruction set that the machine may lack. Tests:
+// tests/engine/kernels_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,8 @@ namespace assize::engine::simd {
 void DequantizeU8(const uint8_t* src, float* dst, int64_t count, float scale, int32_t zero);
 void DequantizeS8(const int8_t* src, float* dst, int64_t count, float scale, int32_t zero);
 // Clamps x / scale to [low, high], rounds to even, adds zero; the low byte is what is stored.
-void Quantize(const float* src, uint8_t* dst, int64_t count, float scale, float low, float high, int32_t zero);
+void Quantize(const float* src, uint8_t* dst, int64_t count, float scale, float low, float high,
+              int32_t zero);
 
 void AddFloats(const float* a, const float* b, float* y, int64_t count);
 void SubFloats(const float* a, const float* b, float* y, int64_t count);
@@ -20,7 +22,8 @@ void MulFloats(const float* a, const float* b, float* y, int64_t count);
 void DivFloats(const float* a, const float* b, float* y, int64_t count);
 void ReluFloats(const float* src, float* dst, int64_t count);
 void ClipFloats(const float* src, float* dst, int64_t count, float low, float high);
-void ScaleShift(const float* src, const float* k, const float* d, float* dst, int64_t count);  // src * k + d
+void ScaleShift(const float* src, const float* k, const float* d, float* dst,
+                int64_t count);  // src * k + d
 void ScaleShiftInts(const int32_t* src, const float* k, const float* d, float* dst, int64_t count);
 
 void MaxInto(const float* src, float* best, int64_t count);

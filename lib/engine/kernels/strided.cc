@@ -9,7 +9,8 @@ namespace assize::engine {
 namespace {
 
 template <typename T>
-void CopyRun(const std::byte* src, int64_t src_stride, std::byte* dst, int64_t dst_stride, int64_t count) {
+void CopyRun(const std::byte* src, int64_t src_stride, std::byte* dst, int64_t dst_stride,
+             int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
     std::memcpy(dst + i * dst_stride * static_cast<int64_t>(sizeof(T)),
                 src + i * src_stride * static_cast<int64_t>(sizeof(T)), sizeof(T));
@@ -34,13 +35,18 @@ void Run(const StridedCopyPlan& plan, size_t depth, const std::byte* src, std::b
     return;
   }
   switch (bytes) {
-    case 1: return CopyRun<uint8_t>(src, dim.src, dst, dim.dst, dim.size);
-    case 2: return CopyRun<uint16_t>(src, dim.src, dst, dim.dst, dim.size);
-    case 4: return CopyRun<uint32_t>(src, dim.src, dst, dim.dst, dim.size);
-    case 8: return CopyRun<uint64_t>(src, dim.src, dst, dim.dst, dim.size);
+    case 1:
+      return CopyRun<uint8_t>(src, dim.src, dst, dim.dst, dim.size);
+    case 2:
+      return CopyRun<uint16_t>(src, dim.src, dst, dim.dst, dim.size);
+    case 4:
+      return CopyRun<uint32_t>(src, dim.src, dst, dim.dst, dim.size);
+    case 8:
+      return CopyRun<uint64_t>(src, dim.src, dst, dim.dst, dim.size);
     default:
       for (int64_t i = 0; i < dim.size; ++i) {
-        std::memcpy(dst + i * dim.dst * bytes, src + i * dim.src * bytes, static_cast<size_t>(bytes));
+        std::memcpy(dst + i * dim.dst * bytes, src + i * dim.src * bytes,
+                    static_cast<size_t>(bytes));
       }
   }
 }
@@ -48,8 +54,8 @@ void Run(const StridedCopyPlan& plan, size_t depth, const std::byte* src, std::b
 }  // namespace
 
 StridedCopyPlan PlanStridedCopy(std::span<const int64_t> dims, std::span<const int64_t> src_strides,
-                                std::span<const int64_t> dst_strides, int64_t element_bytes, int64_t src_offset,
-                                int64_t dst_offset) {
+                                std::span<const int64_t> dst_strides, int64_t element_bytes,
+                                int64_t src_offset, int64_t dst_offset) {
   StridedCopyPlan plan;
   plan.element_bytes = element_bytes;
   plan.src_offset = src_offset;
@@ -68,7 +74,8 @@ StridedCopyPlan PlanStridedCopy(std::span<const int64_t> dims, std::span<const i
   });
   std::vector<StridedCopyPlan::Dim> merged;
   for (const auto& dim : plan.dims) {
-    if (!merged.empty() && merged.back().src == dim.src * dim.size && merged.back().dst == dim.dst * dim.size) {
+    if (!merged.empty() && merged.back().src == dim.src * dim.size &&
+        merged.back().dst == dim.dst * dim.size) {
       merged.back() = {merged.back().size * dim.size, dim.src, dim.dst};
     } else {
       merged.push_back(dim);
@@ -79,7 +86,8 @@ StridedCopyPlan PlanStridedCopy(std::span<const int64_t> dims, std::span<const i
 }
 
 void StridedCopy(const StridedCopyPlan& plan, const std::byte* src, std::byte* dst) {
-  Run(plan, 0, src + plan.src_offset * plan.element_bytes, dst + plan.dst_offset * plan.element_bytes);
+  Run(plan, 0, src + plan.src_offset * plan.element_bytes,
+      dst + plan.dst_offset * plan.element_bytes);
 }
 
 void FillElements(std::byte* dst, int64_t count, const std::byte* element, int64_t element_bytes) {

@@ -1,5 +1,5 @@
-// Moving elements between strided arrays: slices, transposes, pads, concatenation, changes of layout.
-// Tests: tests/engine/kernels_test.cc.
+// Moving elements between strided arrays: slices, transposes, pads, concatenation, changes of
+// layout. Tests: tests/engine/kernels_test.cc.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@ struct StridedCopyPlan {
 
 // Orders and merges dims so that the innermost run is as long as can be.
 StridedCopyPlan PlanStridedCopy(std::span<const int64_t> dims, std::span<const int64_t> src_strides,
-                                std::span<const int64_t> dst_strides, int64_t element_bytes, int64_t src_offset = 0,
-                                int64_t dst_offset = 0);
+                                std::span<const int64_t> dst_strides, int64_t element_bytes,
+                                int64_t src_offset = 0, int64_t dst_offset = 0);
 void StridedCopy(const StridedCopyPlan& plan, const std::byte* src, std::byte* dst);
 
 // Fills `count` elements with the bytes of one element.
