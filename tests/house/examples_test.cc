@@ -1,5 +1,5 @@
-// The examples are whole: recipe, policy and README, the digests of the files beside them, criteria that the
-// policy demands too; and nothing in the tree is a private key.
+// The examples are whole: recipe, policy and README, the digests of the files beside them, criteria
+// that the policy demands too; and nothing in the tree is a private key.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -66,7 +66,8 @@ TEST(Tree, HoldsNoPrivateKey) {
   for (const char* top : {"examples", "scripts", "schemas", "docs", "tools", "lib", "passes"}) {
     for (const auto& entry : fs::recursive_directory_iterator(kRoot / top)) {
       if (!entry.is_regular_file() || entry.file_size() > (4u << 20)) continue;
-      EXPECT_EQ(ReadFile(entry.path().string()).value().find(mark), std::string::npos) << entry.path();
+      EXPECT_EQ(ReadFile(entry.path().string()).value().find(mark), std::string::npos)
+          << entry.path();
     }
   }
 }
@@ -75,7 +76,8 @@ TEST(House, ItsTwoCommandsAreThoseOfTheReadme) {
   const std::string readme = ReadFile((kRoot / "README.md").string()).value();
   for (const char* command : {"quickstart", "test"}) {
     EXPECT_NE(readme.find(std::string("    ./") + command + " "), std::string::npos) << command;
-    EXPECT_NE(fs::status(kRoot / command).permissions() & fs::perms::owner_exec, fs::perms::none) << command;
+    EXPECT_NE(fs::status(kRoot / command).permissions() & fs::perms::owner_exec, fs::perms::none)
+        << command;
   }
   const std::string ci = ReadFile((kRoot / ".ci" / "run").string()).value();
   EXPECT_NE(ci.find("exec ./test\n"), std::string::npos) << "CI runs the README's test command";

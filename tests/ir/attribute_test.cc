@@ -18,7 +18,8 @@ TEST(Attribute, NumbersAreThoseOfTheProto) {
   const std::string body = text.substr(begin, text.find('}', begin) - begin);
   std::map<std::string, int> proto;
   const std::regex row("\n *([A-Z_]+) = ([0-9]+);");
-  for (auto it = std::sregex_iterator(body.begin(), body.end(), row); it != std::sregex_iterator(); ++it) {
+  for (auto it = std::sregex_iterator(body.begin(), body.end(), row); it != std::sregex_iterator();
+       ++it) {
     proto[(*it)[1]] = std::stoi((*it)[2]);
   }
   std::map<std::string, int> ours;

@@ -23,7 +23,8 @@ class GraphMaker {
     const ValueRef found = edit.graph().FindValue(name);
     return found ? found : edit.AddCapture(name);
   }
-  GraphMaker& Input(const std::string& name, Type type = Type::TensorOf(DType::kFloat, std::vector<int64_t>{2})) {
+  GraphMaker& Input(const std::string& name,
+                    Type type = Type::TensorOf(DType::kFloat, std::vector<int64_t>{2})) {
     edit.AddInput(name, std::move(type));
     return *this;
   }
@@ -31,8 +32,9 @@ class GraphMaker {
     edit.AddInitializer(name, Tensor::Of<float>({static_cast<int64_t>(values.size())}, values));
     return *this;
   }
-  NodeRef Node(const std::string& op, const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
-               std::vector<Attribute> attributes = {}, NodeRef before = {}) {
+  NodeRef Node(const std::string& op, const std::vector<std::string>& inputs,
+               const std::vector<std::string>& outputs, std::vector<Attribute> attributes = {},
+               NodeRef before = {}) {
     NodeSpec spec;
     spec.op_type = op;
     for (const std::string& input : inputs) spec.inputs.push_back(Get(input));
@@ -55,7 +57,8 @@ inline Attribute GraphAttribute(const std::string& name, Graph graph) {
 }
 
 // A subgraph that adds two outer values: out = Add(a, b).
-inline Graph AddOf(const std::string& a, const std::string& b, const std::string& out = "inner_sum") {
+inline Graph AddOf(const std::string& a, const std::string& b,
+                   const std::string& out = "inner_sum") {
   Graph graph;
   GraphMaker make(graph);
   make.Node("Add", {a, b}, {out});
@@ -90,7 +93,8 @@ inline std::vector<std::string> OpTypes(const Graph& graph) {
 // Uses, producers, names, order links and captures, all computed anew from nodes and outputs.
 inline void ExpectConsistent(const Graph& graph, const std::string& where = "graph") {
   SCOPED_TRACE(where);
-  using Row = std::tuple<uint32_t, uint32_t, uint32_t, bool>;  // node slot, generation, index, capture
+  using Row =
+      std::tuple<uint32_t, uint32_t, uint32_t, bool>;  // node slot, generation, index, capture
   std::map<ValueRef, std::multiset<Row>> uses;
   std::map<ValueRef, int> output_uses;
   std::map<ValueRef, std::pair<NodeRef, uint32_t>> producers;
@@ -115,7 +119,8 @@ inline void ExpectConsistent(const Graph& graph, const std::string& where = "gra
     for (const Graph* inner : SubgraphsOf(node)) {
       ExpectConsistent(*inner, where + "/" + node.op_type);
       for (const ValueRef value : inner->values()) {
-        if (inner->value(value).is_capture && inner->value(value).used()) taken.insert(inner->value(value).name);
+        if (inner->value(value).is_capture && inner->value(value).used())
+          taken.insert(inner->value(value).name);
       }
     }
     std::set<std::string> recorded;
@@ -135,7 +140,8 @@ inline void ExpectConsistent(const Graph& graph, const std::string& where = "gra
     EXPECT_TRUE(names.insert(value.name).second) << value.name << " twice";
     EXPECT_EQ(graph.FindValue(value.name), ref) << value.name;
     std::multiset<Row> said;
-    for (const Use& use : value.uses) said.insert({use.node.index, use.node.generation, use.index, use.capture});
+    for (const Use& use : value.uses)
+      said.insert({use.node.index, use.node.generation, use.index, use.capture});
     EXPECT_EQ(said, uses[ref]) << "uses of " << value.name;
     EXPECT_EQ(value.graph_output_uses, output_uses[ref]) << value.name;
     const auto producer = producers.find(ref);
@@ -145,8 +151,10 @@ inline void ExpectConsistent(const Graph& graph, const std::string& where = "gra
       EXPECT_EQ(value.producer, producer->second.first) << value.name;
       EXPECT_EQ(value.output_index, producer->second.second) << value.name;
     }
-    EXPECT_EQ(value.is_input, std::count(graph.inputs().begin(), graph.inputs().end(), ref) == 1) << value.name;
-    EXPECT_EQ(value.is_initializer(), std::count(graph.initializers().begin(), graph.initializers().end(), ref) == 1)
+    EXPECT_EQ(value.is_input, std::count(graph.inputs().begin(), graph.inputs().end(), ref) == 1)
+        << value.name;
+    EXPECT_EQ(value.is_initializer(),
+              std::count(graph.initializers().begin(), graph.initializers().end(), ref) == 1)
         << value.name;
     if (value.initializer) {
       EXPECT_EQ(value.initializer->name, value.name);

@@ -41,14 +41,16 @@ TEST(Diff, NamesWhatChanged) {
   after.metadata = {{"author", "me"}};
   GraphMaker make(after.graph);
   make.edit.SetType(after.graph.inputs()[0], Type::TensorOf(DType::kFloat16));
-  make.edit.ReplaceInitializer(after.graph.FindValue("w"), Tensor::Of<float>({20}, std::vector<float>(20, 2.0f)));
+  make.edit.ReplaceInitializer(after.graph.FindValue("w"),
+                               Tensor::Of<float>({20}, std::vector<float>(20, 2.0f)));
   make.edit.SetOp(after.graph.node(after.graph.first_node()).op_type == "Constant"
                       ? after.graph.next_node(after.graph.first_node())
                       : after.graph.first_node(),
                   "Sub", "");
   make.Node("Relu", {"y"}, {"z"});
-  EXPECT_EQ(Kinds(Diff(before, after)), (std::vector<std::string>{"opset ai.onnx", "metadata author", "input x",
-                                                                 "initializer w", "node y", "node z"}));
+  EXPECT_EQ(Kinds(Diff(before, after)),
+            (std::vector<std::string>{"opset ai.onnx", "metadata author", "input x",
+                                      "initializer w", "node y", "node z"}));
   const ModelDiff diff = Diff(before, after);
   EXPECT_EQ(diff.changes[0].before, "13");
   EXPECT_EQ(diff.changes[0].after, "14");

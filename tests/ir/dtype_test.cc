@@ -23,7 +23,8 @@ std::map<std::string, int> ProtoEnum() {
   const std::string body = text.substr(begin, text.find('}', begin) - begin);
   const std::regex row("\n *([A-Z0-9]+) = ([0-9]+);");
   std::map<std::string, int> rows;
-  for (auto it = std::sregex_iterator(body.begin(), body.end(), row); it != std::sregex_iterator(); ++it) {
+  for (auto it = std::sregex_iterator(body.begin(), body.end(), row); it != std::sregex_iterator();
+       ++it) {
     rows[(*it)[1]] = std::stoi((*it)[2]);
   }
   return rows;
@@ -34,7 +35,8 @@ TEST(DType, HasEveryNumberAndNameOfTheProto) {
   ASSERT_GE(proto.size(), 29u);
   for (const auto& [upper, number] : proto) {
     std::string name = upper;
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     if (number == 0) continue;
     ASSERT_LE(number, kMaxDType) << name;
     EXPECT_TRUE(IsKnownDType(number));
@@ -71,16 +73,18 @@ TEST(DType, NamesReadBackAndAreUnique) {
 
 TEST(DType, StoredWidths) {
   const std::map<DType, int> bits = {
-      {DType::kFloat, 32},      {DType::kBool, 8},       {DType::kFloat16, 16},   {DType::kBfloat16, 16},
-      {DType::kComplex128, 128}, {DType::kUint4, 4},      {DType::kInt4, 4},       {DType::kFloat4E2M1, 4},
-      {DType::kUint2, 2},       {DType::kInt2, 2},       {DType::kFloat6E2M3, 8}, {DType::kFloat6E3M2, 8},
-      {DType::kFloat8E8M0, 8},  {DType::kString, 0}};
+      {DType::kFloat, 32},     {DType::kBool, 8},         {DType::kFloat16, 16},
+      {DType::kBfloat16, 16},  {DType::kComplex128, 128}, {DType::kUint4, 4},
+      {DType::kInt4, 4},       {DType::kFloat4E2M1, 4},   {DType::kUint2, 2},
+      {DType::kInt2, 2},       {DType::kFloat6E2M3, 8},   {DType::kFloat6E3M2, 8},
+      {DType::kFloat8E8M0, 8}, {DType::kString, 0}};
   for (const auto& [dtype, want] : bits) EXPECT_EQ(BitsOf(dtype), want) << NameOf(dtype);
   std::set<DType> packed;
   for (int32_t number = 1; number <= kMaxDType; ++number) {
     if (IsPacked(static_cast<DType>(number))) packed.insert(static_cast<DType>(number));
   }
-  EXPECT_EQ(packed, (std::set{DType::kUint4, DType::kInt4, DType::kFloat4E2M1, DType::kUint2, DType::kInt2}));
+  EXPECT_EQ(packed, (std::set{DType::kUint4, DType::kInt4, DType::kFloat4E2M1, DType::kUint2,
+                              DType::kInt2}));
 }
 
 TEST(DType, BoolStringAndComplexAreNeitherIntegersNorFloats) {
@@ -88,10 +92,12 @@ TEST(DType, BoolStringAndComplexAreNeitherIntegersNorFloats) {
     EXPECT_FALSE(IsInteger(dtype)) << NameOf(dtype);
     EXPECT_FALSE(IsFloating(dtype)) << NameOf(dtype);
   }
-  for (const DType dtype : {DType::kFloat8E8M0, DType::kFloat6E3M2, DType::kFloat4E2M1, DType::kBfloat16}) {
+  for (const DType dtype :
+       {DType::kFloat8E8M0, DType::kFloat6E3M2, DType::kFloat4E2M1, DType::kBfloat16}) {
     EXPECT_TRUE(IsFloating(dtype)) << NameOf(dtype);
   }
-  for (const DType dtype : {DType::kInt2, DType::kUint4, DType::kUint64}) EXPECT_TRUE(IsInteger(dtype));
+  for (const DType dtype : {DType::kInt2, DType::kUint4, DType::kUint64})
+    EXPECT_TRUE(IsInteger(dtype));
 }
 
 }  // namespace

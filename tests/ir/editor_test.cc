@@ -1,4 +1,5 @@
-// The editor: after any change use-lists, names and captures are what a fresh count gives, and misuse traps.
+// The editor: after any change use-lists, names and captures are what a fresh count gives, and
+// misuse traps.
 #include "lib/ir/editor.h"
 
 #include <gtest/gtest.h>
@@ -85,7 +86,8 @@ TEST(Editor, ACaptureThatIsASubgraphsOutputIsReplacedToo) {
 }
 
 TEST(Editor, ALocalNameOfASubgraphMakesRoomForTheOuterOne) {
-  // The branch takes b from outside and has an "a" of its own, which hides the outer one: legal in ONNX's files.
+  // The branch takes b from outside and has an "a" of its own, which hides the outer one: legal in
+  // ONNX's files.
   Graph inner;
   GraphMaker inside(inner);
   inside.Node("Abs", {"b"}, {"a"});
@@ -159,7 +161,8 @@ TEST(Editor, UniqueNamesAvoidSubgraphs) {
   EXPECT_EQ(f.make.edit.UniqueName("a"), "a_1");
   EXPECT_EQ(f.make.edit.UniqueName("new"), "new");
   EXPECT_EQ(f.make.edit.UniqueName(""), "value");
-  EXPECT_EQ(f.graph.value(f.make.edit.AddInitializer("inner_sum", Tensor::Scalar(1.0f))).name, "inner_sum_1");
+  EXPECT_EQ(f.graph.value(f.make.edit.AddInitializer("inner_sum", Tensor::Scalar(1.0f))).name,
+            "inner_sum_1");
 }
 
 TEST(Editor, RemovalOfWhatIsUsedTraps) {
@@ -230,7 +233,8 @@ TEST(Editor, EditingASubgraphRefreshesWhatItTakes) {
 TEST(Editor, OutputsGrowAndShrink) {
   Fixture f;
   f.make.edit.ResizeOutputs(f.relu, 3);
-  EXPECT_EQ(Names(f.graph, f.graph.node(f.relu).outputs), (Strings{"a", "Relu_output_1", "Relu_output_2"}));
+  EXPECT_EQ(Names(f.graph, f.graph.node(f.relu).outputs),
+            (Strings{"a", "Relu_output_1", "Relu_output_2"}));
   ExpectConsistent(f.graph);
   f.make.edit.ResizeOutputs(f.relu, 1);
   ExpectConsistent(f.graph);
@@ -316,17 +320,24 @@ TEST(Editor, StaysConsistentUnderRandomEdits) {
       switch (random.NextBelow(12)) {
         case 0:
         case 1:
-          make.Node("Op", {graph.value(value).name, graph.value(other).name}, {make.edit.UniqueName("v")}, {}, node);
+          make.Node("Op", {graph.value(value).name, graph.value(other).name},
+                    {make.edit.UniqueName("v")}, {}, node);
           break;
         case 2:
-          make.Node("If", {graph.value(value).name}, {make.edit.UniqueName("v")},
-                    {GraphAttribute("then_branch",
-                                    AddOf(graph.value(value).name, graph.value(other).name, fmt::format("in{}", next++)))});
+          make.Node(
+              "If", {graph.value(value).name}, {make.edit.UniqueName("v")},
+              {GraphAttribute("then_branch", AddOf(graph.value(value).name, graph.value(other).name,
+                                                   fmt::format("in{}", next++)))});
           break;
-        case 3: make.edit.AddInitializer("w", Tensor::Scalar(1.0f)); break;
-        case 4: make.edit.AddOutput(value); break;
+        case 3:
+          make.edit.AddInitializer("w", Tensor::Scalar(1.0f));
+          break;
+        case 4:
+          make.edit.AddOutput(value);
+          break;
         case 5:
-          if (!graph.outputs().empty()) make.edit.SetOutput(random.NextBelow(graph.outputs().size()), value);
+          if (!graph.outputs().empty())
+            make.edit.SetOutput(random.NextBelow(graph.outputs().size()), value);
           break;
         case 6:
           if (value != other) make.edit.ReplaceAllUses(value, other);
@@ -334,16 +345,20 @@ TEST(Editor, StaysConsistentUnderRandomEdits) {
         case 7:
           if (value != other) make.edit.TakeOver(value, other);
           break;
-        case 8: make.edit.Rename(value, make.edit.UniqueName("r")); break;
+        case 8:
+          make.edit.Rename(value, make.edit.UniqueName("r"));
+          break;
         case 9: {
           if (!node) break;
           bool used = false;
-          for (const ValueRef output : graph.node(node).outputs) used = used || graph.value(output).used();
+          for (const ValueRef output : graph.node(node).outputs)
+            used = used || graph.value(output).used();
           if (!used) make.edit.RemoveNode(node);
           break;
         }
         case 10:
-          if (node) make.edit.SetInput(node, random.NextBelow(graph.node(node).inputs.size() + 1), value);
+          if (node)
+            make.edit.SetInput(node, random.NextBelow(graph.node(node).inputs.size() + 1), value);
           break;
         case 11:
           if (node) make.edit.MoveBefore(node, any_node());

@@ -1,5 +1,5 @@
-// Small float formats: every code, and every rounding boundary, against NumPy and ml_dtypes; and values that the
-// formats' definitions give.
+// Small float formats: every code, and every rounding boundary, against NumPy and ml_dtypes; and
+// values that the formats' definitions give.
 #include "lib/ir/float_formats.h"
 
 #include <gtest/gtest.h>
@@ -23,9 +23,10 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-const std::vector<DType> kFormats = {DType::kFloat16,       DType::kBfloat16,   DType::kFloat8E4M3Fn,
-                                     DType::kFloat8E4M3Fnuz, DType::kFloat8E5M2, DType::kFloat8E5M2Fnuz,
-                                     DType::kFloat6E2M3,    DType::kFloat6E3M2, DType::kFloat4E2M1};
+const std::vector<DType> kFormats = {
+    DType::kFloat16,        DType::kBfloat16,   DType::kFloat8E4M3Fn,
+    DType::kFloat8E4M3Fnuz, DType::kFloat8E5M2, DType::kFloat8E5M2Fnuz,
+    DType::kFloat6E2M3,     DType::kFloat6E3M2, DType::kFloat4E2M1};
 
 int CodeBits(DType dtype) {
   if (dtype == DType::kFloat6E2M3 || dtype == DType::kFloat6E3M2) return 6;
@@ -46,7 +47,11 @@ uint32_t Encode(DType dtype, float value, bool saturate) {
 
 // The format's own values, the middles between neighbours, the floats beside both, and random bits.
 std::vector<float> Boundaries(DType dtype) {
-  std::vector<float> values = {0.0f, -0.0f, kInfinity, -kInfinity, std::numeric_limits<float>::max(),
+  std::vector<float> values = {0.0f,
+                               -0.0f,
+                               kInfinity,
+                               -kInfinity,
+                               std::numeric_limits<float>::max(),
                                std::numeric_limits<float>::denorm_min()};
   const auto around = [&](float v) {
     for (const float each : {v, std::nextafter(v, kInfinity), std::nextafter(v, -kInfinity)}) {
@@ -62,7 +67,8 @@ std::vector<float> Boundaries(DType dtype) {
     const float next = code + 1 < half ? Decode(dtype, code + 1) : kInfinity;
     const float before = code > 0 ? Decode(dtype, code - 1) : 0.0f;
     // Beyond the largest value the middle lies where the next step would have been.
-    around(std::isfinite(next) ? static_cast<float>((static_cast<double>(at) + next) / 2) : at + (at - before) / 2);
+    around(std::isfinite(next) ? static_cast<float>((static_cast<double>(at) + next) / 2)
+                               : at + (at - before) / 2);
   }
   Philox random(20261123);
   for (int i = 0; i < 20000; ++i) {
@@ -85,18 +91,21 @@ std::vector<uint32_t> ReadCodes(const std::string& path, DType dtype) {
   if (BitsOf(dtype) == 16) {
     for (const uint16_t code : ReadAs<uint16_t>(path)) codes.push_back(code);
   } else {
-    for (const uint8_t code : ReadAs<uint8_t>(path)) codes.push_back(code & ((1u << CodeBits(dtype)) - 1));
+    for (const uint8_t code : ReadAs<uint8_t>(path))
+      codes.push_back(code & ((1u << CodeBits(dtype)) - 1));
   }
   return codes;
 }
 
 bool SameValue(float a, float b) {
-  return (std::isnan(a) && std::isnan(b)) || std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
+  return (std::isnan(a) && std::isnan(b)) ||
+         std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
 }
 
 TEST(FloatFormats, AgreeWithNumpyAndMlDtypes) {
   const std::string python = std::string(ASSIZE_SOURCE_DIR) + "/.deps/oracles/bin/python";
-  if (!std::filesystem::exists(python)) GTEST_SKIP() << python << " is missing; scripts/setup test makes it";
+  if (!std::filesystem::exists(python))
+    GTEST_SKIP() << python << " is missing; scripts/setup test makes it";
   TemporaryFolder folder;
   std::vector<DType> formats = kFormats;
   formats.push_back(DType::kFloat8E8M0);
@@ -104,7 +113,8 @@ TEST(FloatFormats, AgreeWithNumpyAndMlDtypes) {
   for (const DType dtype : formats) {
     values[dtype] = dtype == DType::kFloat8E8M0 ? std::vector<float>{1} : Boundaries(dtype);
     const auto& list = values[dtype];
-    const std::string bytes(reinterpret_cast<const char*>(list.data()), list.size() * sizeof(float));
+    const std::string bytes(reinterpret_cast<const char*>(list.data()),
+                            list.size() * sizeof(float));
     ASSERT_TRUE(WriteFileAtomic(folder / (std::string(NameOf(dtype)) + ".f32"), bytes).ok());
   }
   const std::string command =
@@ -116,19 +126,22 @@ TEST(FloatFormats, AgreeWithNumpyAndMlDtypes) {
     ASSERT_EQ(decoded.size(), size_t{1} << CodeBits(dtype));
     for (uint32_t code = 0; code < decoded.size(); ++code) {
       ASSERT_TRUE(SameValue(Decode(dtype, code), decoded[code]))
-          << NameOf(dtype) << " code " << code << ": " << Decode(dtype, code) << ", ml_dtypes " << decoded[code];
+          << NameOf(dtype) << " code " << code << ": " << Decode(dtype, code) << ", ml_dtypes "
+          << decoded[code];
     }
-    if (dtype == DType::kFloat8E8M0) continue;  // its rounding is an attribute of Cast, tested there
+    if (dtype == DType::kFloat8E8M0)
+      continue;  // its rounding is an attribute of Cast, tested there
     const bool saturates = BitsOf(dtype) < 16;
     for (const bool saturate : {false, true}) {
       if (saturate && !saturates) continue;
-      const std::vector<uint32_t> codes = ReadCodes(base + (saturate ? ".saturate" : ".encode"), dtype);
+      const std::vector<uint32_t> codes =
+          ReadCodes(base + (saturate ? ".saturate" : ".encode"), dtype);
       ASSERT_EQ(codes.size(), values[dtype].size());
       for (size_t i = 0; i < codes.size(); ++i) {
         const uint32_t got = Encode(dtype, values[dtype][i], saturate);
         ASSERT_TRUE(SameValue(Decode(dtype, got), Decode(dtype, codes[i])))
-            << NameOf(dtype) << (saturate ? " saturated " : " ") << std::hexfloat << values[dtype][i] << ": code "
-            << got << ", ml_dtypes " << codes[i];
+            << NameOf(dtype) << (saturate ? " saturated " : " ") << std::hexfloat
+            << values[dtype][i] << ": code " << got << ", ml_dtypes " << codes[i];
       }
     }
   }
@@ -139,7 +152,8 @@ TEST(FloatFormats, EveryCodeReadsBackAsItself) {
     for (uint32_t code = 0; code < 1u << CodeBits(dtype); ++code) {
       const float value = Decode(dtype, code);
       if (std::isnan(value)) {
-        EXPECT_TRUE(std::isnan(Decode(dtype, Encode(dtype, value, true)))) << NameOf(dtype) << " " << code;
+        EXPECT_TRUE(std::isnan(Decode(dtype, Encode(dtype, value, true))))
+            << NameOf(dtype) << " " << code;
       } else if (!std::isinf(value)) {
         EXPECT_EQ(Encode(dtype, value, true), code) << NameOf(dtype);
         EXPECT_EQ(Encode(dtype, value, false), code) << NameOf(dtype);
@@ -170,9 +184,9 @@ TEST(FloatFormats, OverflowFollowsSaturate) {
     EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E4M3Fn, big, true), 0x7e);
     EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E4M3Fn, big, false), 0x7f);  // NaN: no infinity there
     EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E5M2, -big, true), 0xfb);
-    EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E5M2, -big, false), 0xfc);   // minus infinity
+    EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E5M2, -big, false), 0xfc);  // minus infinity
     EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E4M3Fnuz, big, false), 0x80);
-    EXPECT_EQ(FloatToSmallFloat(DType::kFloat4E2M1, big, false), 0x7);     // no other code
+    EXPECT_EQ(FloatToSmallFloat(DType::kFloat4E2M1, big, false), 0x7);  // no other code
   }
   EXPECT_EQ(FloatToHalf(65519.996f), 0x7bff);
   EXPECT_EQ(FloatToHalf(65520.0f), 0x7c00);  // the tie goes to the even neighbour, infinity
@@ -181,7 +195,8 @@ TEST(FloatFormats, OverflowFollowsSaturate) {
 TEST(FloatFormats, MinusZeroIsKeptWhereTheFormatHasIt) {
   EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E4M3Fn, -0.0f), 0x80);
   EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E4M3Fnuz, -0.0f), 0x00);
-  EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E5M2Fnuz, -1e-30f), 0x00);  // rounds to zero: 0x80 would be NaN
+  EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E5M2Fnuz, -1e-30f),
+            0x00);  // rounds to zero: 0x80 would be NaN
   EXPECT_EQ(FloatToHalf(-1e-30f), 0x8000);
 }
 
@@ -192,7 +207,8 @@ TEST(FloatFormats, PowersOfTwoInE8M0) {
   EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E8M0, std::numeric_limits<float>::max(), true), 254);
   EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E8M0, std::numeric_limits<float>::quiet_NaN()), 255);
   for (uint32_t code = 0; code < 255; ++code) {
-    EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E8M0, SmallFloatToFloat(DType::kFloat8E8M0, static_cast<uint8_t>(code))),
+    EXPECT_EQ(FloatToSmallFloat(DType::kFloat8E8M0,
+                                SmallFloatToFloat(DType::kFloat8E8M0, static_cast<uint8_t>(code))),
               code);
   }
 }

@@ -41,7 +41,8 @@ TEST(Graph, ACopyIsItsOwnAndItsHandlesHold) {
   Graph graph;
   GraphMaker make(graph);
   make.Input("x").Init("w");
-  const NodeRef node = make.Node("Add", {"x", "w"}, {"y"}, {GraphAttribute("body", AddOf("x", "w"))});
+  const NodeRef node =
+      make.Node("Add", {"x", "w"}, {"y"}, {GraphAttribute("body", AddOf("x", "w"))});
   make.Output("y");
   Graph copy = graph;
   GraphMaker other(copy);
@@ -51,7 +52,8 @@ TEST(Graph, ACopyIsItsOwnAndItsHandlesHold) {
   EXPECT_EQ(graph.node(node).op_type, "Add");
   EXPECT_EQ(SubgraphsOf(graph.node(node)).at(0)->name(), "");
   EXPECT_TRUE(static_cast<bool>(graph.FindValue("x")));
-  EXPECT_EQ(graph.ConstantOf(graph.FindValue("w"))->bytes().data(), copy.ConstantOf(copy.FindValue("w"))->bytes().data())
+  EXPECT_EQ(graph.ConstantOf(graph.FindValue("w"))->bytes().data(),
+            copy.ConstantOf(copy.FindValue("w"))->bytes().data())
       << "tensors are shared";
   ExpectConsistent(graph);
   ExpectConsistent(copy);

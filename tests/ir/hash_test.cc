@@ -1,4 +1,5 @@
-// The structural hash: every single thing that a file can say changes it; where a slot lies does not.
+// The structural hash: every single thing that a file can say changes it; where a slot lies does
+// not.
 #include "lib/ir/hash.h"
 
 #include <gtest/gtest.h>
@@ -67,32 +68,44 @@ const std::vector<Change>& Changes() {
       {"graph doc", [](M, E e, N, V) { e.SetDoc("n"); }},
       {"graph metadata", [](M, E e, N, V) { e.SetMetadata({{"k", "v"}}); }},
       {"graph unknown fields", [](M, E e, N, V) { e.SetUnknownFields("n"); }},
-      {"order of inputs", [](M m, E e, N, V) { e.SetInputs({m.graph.inputs()[1], m.graph.inputs()[0]}); }},
+      {"order of inputs",
+       [](M m, E e, N, V) { e.SetInputs({m.graph.inputs()[1], m.graph.inputs()[0]}); }},
       {"another input", [](M, E e, N, V) { e.AddInput("i", Type()); }},
       {"another output", [](M, E e, N, V v) { e.AddOutput(v); }},
       {"another initializer", [](M, E e, N, V) { e.AddInitializer("i", Tensor::Scalar(1.0f)); }},
       {"initializer's bytes",
-       [](M m, E e, N, V) { e.ReplaceInitializer(m.graph.FindValue("w"), Tensor::Of<float>({2}, {1, 3})); }},
+       [](M m, E e, N, V) {
+         e.ReplaceInitializer(m.graph.FindValue("w"), Tensor::Of<float>({2}, {1, 3}));
+       }},
       {"initializer's dims",
-       [](M m, E e, N, V) { e.ReplaceInitializer(m.graph.FindValue("w"), Tensor::Of<float>({1, 2}, {1, 2})); }},
+       [](M m, E e, N, V) {
+         e.ReplaceInitializer(m.graph.FindValue("w"), Tensor::Of<float>({1, 2}, {1, 2}));
+       }},
       {"an input that is an initializer too",
-       [](M m, E e, N, V) { e.SetInputs({m.graph.inputs()[0], m.graph.inputs()[1], m.graph.FindValue("w")}); }},
+       [](M m, E e, N, V) {
+         e.SetInputs({m.graph.inputs()[0], m.graph.inputs()[1], m.graph.FindValue("w")});
+       }},
       {"op type", [](M, E e, N n, V) { e.SetOp(n, "Sub", ""); }},
       {"op domain", [](M, E e, N n, V) { e.SetOp(n, "Add", "d"); }},
       {"node name", [](M, E e, N n, V) { e.SetNodeName(n, "n"); }},
       {"node unknown fields", [](M, E e, N n, V) { e.SetNodeUnknownFields(n, "n"); }},
       {"order of a node's inputs",
-       [](M m, E e, N n, V) { e.SetNodeInputs(n, {m.graph.FindValue("w"), m.graph.FindValue("x")}); }},
+       [](M m, E e, N n, V) {
+         e.SetNodeInputs(n, {m.graph.FindValue("w"), m.graph.FindValue("x")});
+       }},
       {"an omitted input at the end", [](M, E e, N n, V) { e.SetInput(n, 2, {}); }},
       {"attribute's value", [](M, E e, N n, V) { e.SetAttribute(n, Number("alpha", 2.0f)); }},
       {"attribute's type", [](M, E e, N n, V) { e.SetAttribute(n, Number("alpha", int64_t{1})); }},
-      {"an empty list", [](M, E e, N n, V) { e.SetAttribute(n, Number("alpha", std::vector<float>{})); }},
+      {"an empty list",
+       [](M, E e, N n, V) { e.SetAttribute(n, Number("alpha", std::vector<float>{})); }},
       {"an empty list of another type",
        [](M, E e, N n, V) { e.SetAttribute(n, Number("alpha", std::vector<int64_t>{})); }},
       {"minus zero", [](M, E e, N n, V) { e.SetAttribute(n, Number("alpha", -0.0f)); }},
       {"zero", [](M, E e, N n, V) { e.SetAttribute(n, Number("alpha", 0.0f)); }},
       {"not a number",
-       [](M, E e, N n, V) { e.SetAttribute(n, Number("alpha", std::numeric_limits<float>::quiet_NaN())); }},
+       [](M, E e, N n, V) {
+         e.SetAttribute(n, Number("alpha", std::numeric_limits<float>::quiet_NaN()));
+       }},
       {"attribute's doc",
        [](M, E e, N n, V) {
          Attribute attribute = Number("alpha", 1.0f);
@@ -121,11 +134,14 @@ const std::vector<Change>& Changes() {
       {"doc of an input", [](M m, E e, N, V) { e.SetValueDoc(m.graph.inputs()[0], "d", {}, ""); }},
       {"node moved", [](M, E e, N n, V) { e.MoveBefore(n, {}); }},
       {"inside a subgraph",
-       [](M m, E e, N n, V) { e.EditSubgraphs(m.graph.next_node(n), [](Editor& inner) { inner.SetName("s"); }); }},
+       [](M m, E e, N n,
+          V) { e.EditSubgraphs(m.graph.next_node(n), [](Editor& inner) { inner.SetName("s"); }); }},
       {"function's name", [](M m, E, N, V) { m.functions[0].name = "g"; }},
       {"function's overload", [](M m, E, N, V) { m.functions[0].overload = "g"; }},
       {"function's attribute", [](M m, E, N, V) { m.functions[0].attributes = {"a"}; }},
-      {"function's body", [](M m, E, N, V) { Editor(m.functions[0].body).SetOp(m.functions[0].body.first_node(), "Abs", ""); }},
+      {"function's body",
+       [](M m, E, N,
+          V) { Editor(m.functions[0].body).SetOp(m.functions[0].body.first_node(), "Abs", ""); }},
       {"function removed", [](M m, E, N, V) { m.functions.clear(); }},
   };
   return changes;
@@ -170,8 +186,10 @@ TEST(StructuralHash, OwnedBytesAndViewsAreTheSame) {
   Model model = Sample();
   Model viewed = Sample();
   auto owner = std::make_shared<std::vector<float>>(std::vector<float>{1, 2});
-  Editor(viewed.graph).ReplaceInitializer(
-      viewed.graph.FindValue("w"), Tensor::View(DType::kFloat, {2}, std::as_bytes(std::span(*owner)), owner));
+  Editor(viewed.graph)
+      .ReplaceInitializer(
+          viewed.graph.FindValue("w"),
+          Tensor::View(DType::kFloat, {2}, std::as_bytes(std::span(*owner)), owner));
   EXPECT_EQ(StructuralHash(model), StructuralHash(viewed));
 }
 

@@ -48,11 +48,16 @@ TEST(Tensor, BytesMustFitTheDims) {
 }
 
 TEST(Tensor, TakesTheFirstElementFromTheLowBits) {
-  EXPECT_EQ(Tensor::FromBytes(DType::kUint4, {3}, Bytes({0x21, 0x0f})).ToInts(), (std::vector<int64_t>{1, 2, 15}));
-  EXPECT_EQ(Tensor::FromBytes(DType::kInt4, {4}, Bytes({0x87, 0xf0})).ToInts(), (std::vector<int64_t>{7, -8, 0, -1}));
-  EXPECT_EQ(Tensor::FromBytes(DType::kUint2, {5}, Bytes({0xe4, 0x02})).ToInts(), (std::vector<int64_t>{0, 1, 2, 3, 2}));
-  EXPECT_EQ(Tensor::FromBytes(DType::kInt2, {4}, Bytes({0xe4})).ToInts(), (std::vector<int64_t>{0, 1, -2, -1}));
-  EXPECT_EQ(Tensor::FromBytes(DType::kFloat4E2M1, {2}, Bytes({0xf1})).ToDoubles(), (std::vector<double>{0.5, -6}));
+  EXPECT_EQ(Tensor::FromBytes(DType::kUint4, {3}, Bytes({0x21, 0x0f})).ToInts(),
+            (std::vector<int64_t>{1, 2, 15}));
+  EXPECT_EQ(Tensor::FromBytes(DType::kInt4, {4}, Bytes({0x87, 0xf0})).ToInts(),
+            (std::vector<int64_t>{7, -8, 0, -1}));
+  EXPECT_EQ(Tensor::FromBytes(DType::kUint2, {5}, Bytes({0xe4, 0x02})).ToInts(),
+            (std::vector<int64_t>{0, 1, 2, 3, 2}));
+  EXPECT_EQ(Tensor::FromBytes(DType::kInt2, {4}, Bytes({0xe4})).ToInts(),
+            (std::vector<int64_t>{0, 1, -2, -1}));
+  EXPECT_EQ(Tensor::FromBytes(DType::kFloat4E2M1, {2}, Bytes({0xf1})).ToDoubles(),
+            (std::vector<double>{0.5, -6}));
 }
 
 TEST(Tensor, ReadsEveryNumericTypeAsDouble) {
@@ -67,7 +72,8 @@ TEST(Tensor, ReadsEveryNumericTypeAsDouble) {
   EXPECT_EQ(Tensor::FromBytes(DType::kFloat6E3M2, {1}, Bytes({0x1f})).ToDoubles()[0], 28);
   EXPECT_EQ(Tensor::FromBytes(DType::kFloat8E8M0, {1}, Bytes({128})).ToDoubles()[0], 2);
   // A file may say true with any byte.
-  EXPECT_EQ(Tensor::FromBytes(DType::kBool, {3}, Bytes({0, 1, 2})).ToInts(), (std::vector<int64_t>{0, 1, 1}));
+  EXPECT_EQ(Tensor::FromBytes(DType::kBool, {3}, Bytes({0, 1, 2})).ToInts(),
+            (std::vector<int64_t>{0, 1, 1}));
 }
 
 TEST(Tensor, ReadingAsAnotherTypeTraps) {
@@ -117,8 +123,10 @@ TEST(Tensor, DigestsCoverTypeDimsAndElements) {
   EXPECT_NE(base.digest(), base.Reshaped({3, 2}).digest());
   EXPECT_EQ(base.digest(), base.Reshaped({3, 2}).Reshaped({2, 3}).digest());
   EXPECT_NE(base.digest(), Tensor::Of<float>({2, 3}, {1, 2, 3, 4, 5, 7}).digest());
-  EXPECT_NE(Tensor::Zeros(DType::kInt32, {1}).digest(), Tensor::Zeros(DType::kUint32, {1}).digest());
-  EXPECT_NE(Tensor::Zeros(DType::kInt32, {0}).digest(), Tensor::Zeros(DType::kInt32, {0, 0}).digest());
+  EXPECT_NE(Tensor::Zeros(DType::kInt32, {1}).digest(),
+            Tensor::Zeros(DType::kUint32, {1}).digest());
+  EXPECT_NE(Tensor::Zeros(DType::kInt32, {0}).digest(),
+            Tensor::Zeros(DType::kInt32, {0, 0}).digest());
   // Neighbouring strings must not run together.
   EXPECT_NE(Tensor::Strings({2}, {"ab", "c"}).digest(), Tensor::Strings({2}, {"a", "bc"}).digest());
   EXPECT_NE(Tensor().digest(), Tensor::Zeros(DType::kFloat, {0}).digest());
@@ -126,7 +134,7 @@ TEST(Tensor, DigestsCoverTypeDimsAndElements) {
 
 TEST(Tensor, EqualityIsByBytes) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_EQ(Tensor::Scalar(nan), Tensor::Scalar(nan));        // the same bits
+  EXPECT_EQ(Tensor::Scalar(nan), Tensor::Scalar(nan));          // the same bits
   EXPECT_FALSE(Tensor::Scalar(0.0f) == Tensor::Scalar(-0.0f));  // other bits
   EXPECT_EQ(Tensor::Strings({1}, {"a"}), Tensor::Strings({1}, {"a"}));
   EXPECT_FALSE(Tensor::Strings({1}, {"a"}) == Tensor::Strings({1}, {"b"}));

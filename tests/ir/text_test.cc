@@ -1,4 +1,5 @@
-// The text form: what a reader sees of nodes, constants and subgraphs, and that no name reaches the terminal raw.
+// The text form: what a reader sees of nodes, constants and subgraphs, and that no name reaches the
+// terminal raw.
 #include "lib/ir/text.h"
 
 #include <gtest/gtest.h>

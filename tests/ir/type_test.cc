@@ -17,8 +17,10 @@ Type Of(Type::Kind kind, Type element, DType key = DType::kUndefined) {
 TEST(Type, ComparesElementsDeeply) {
   const Type a = Of(Type::Kind::kSequence, Type::TensorOf(DType::kFloat, std::vector<int64_t>{1}));
   EXPECT_EQ(a, Of(Type::Kind::kSequence, Type::TensorOf(DType::kFloat, std::vector<int64_t>{1})));
-  EXPECT_FALSE(a == Of(Type::Kind::kSequence, Type::TensorOf(DType::kFloat, std::vector<int64_t>{2})));
-  EXPECT_FALSE(a == Of(Type::Kind::kOptional, Type::TensorOf(DType::kFloat, std::vector<int64_t>{1})));
+  EXPECT_FALSE(a ==
+               Of(Type::Kind::kSequence, Type::TensorOf(DType::kFloat, std::vector<int64_t>{2})));
+  EXPECT_FALSE(a ==
+               Of(Type::Kind::kOptional, Type::TensorOf(DType::kFloat, std::vector<int64_t>{1})));
   Type bare;
   bare.kind = Type::Kind::kSequence;
   EXPECT_FALSE(a == bare);
@@ -41,7 +43,8 @@ TEST(Type, TextNamesDimsAndNests) {
   const Type tensor = Type::TensorOf(DType::kBfloat16, dims);
   EXPECT_EQ(TypeText(tensor), "bf16 [N,3,?]");
   EXPECT_EQ(tensor.static_shape(), std::nullopt);
-  EXPECT_EQ(TypeText(Of(Type::Kind::kOptional, Of(Type::Kind::kSequence, tensor))), "optional(seq(bf16 [N,3,?]))");
+  EXPECT_EQ(TypeText(Of(Type::Kind::kOptional, Of(Type::Kind::kSequence, tensor))),
+            "optional(seq(bf16 [N,3,?]))");
   EXPECT_EQ(TypeText(Of(Type::Kind::kMap, tensor, DType::kString)), "map(str, bf16 [N,3,?])");
   EXPECT_EQ(TypeText(Type()), "?");
 }
