@@ -1,4 +1,4 @@
-// Every pass of passes.def, registered. Tests: tests/pass/registry_test.cc.
+// Every pass of passes.def, registered. Tests: tests/passes/registry_test.cc.
 #pragma once
 
 #include "lib/pass/registry.h"

@@ -1,5 +1,5 @@
 // Keeping persons out of the evidence: file names of data sets can carry record numbers, so paths
-// never enter a release. Tests: tests/evidence/privacy_test.cc.
+// never enter a release. Tests: tests/evidence/documents_test.cc.
 #pragma once
 
 #include <map>

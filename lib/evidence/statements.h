@@ -1,6 +1,6 @@
 // Builders: facts -> in-toto statements, ready to be signed. Pure and deterministic; times come
 // with the facts. The readers of the same formats are in claims.h. Tests:
-// tests/evidence/statements_test.cc; schemas in schemas/statements/.
+// tests/evidence/claims_test.cc; schemas in schemas/statements/.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Names that statements, store and gate share: predicate types, roles, events, levels, file names.
 //
 // The URIs only name formats (schemas/statements/ holds their JSON Schemas); nothing is ever
-// fetched from them. Tests: tests/evidence/statements_test.cc.
+// fetched from them. Tests: tests/evidence/claims_test.cc.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Exporting models: to bytes, or atomically to a file with its external data. Tests: tests/onnx/export_test.cc.
+// Exporting models: to bytes, or atomically to a file with its external data. Tests: tests/onnx/round_trip_test.cc.
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 

@@ -1,4 +1,4 @@
-// Types in and out. Tests: tests/onnx/type_test.cc.
+// Types in and out. Tests: tests/onnx/round_trip_test.cc.
 #include "lib/onnx/type_codec.h"
 
 namespace assize::onnx {

@@ -1,4 +1,4 @@
-// TypeProto to and from ir::Type. Tests: tests/onnx/type_test.cc.
+// TypeProto to and from ir::Type. Tests: tests/onnx/round_trip_test.cc.
 #pragma once
 
 #include <onnx/onnx-ml.pb.h>

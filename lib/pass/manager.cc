@@ -1,5 +1,5 @@
 // PassManager: one stage at a time on a clone, then every net: verifier, signature, folder, numbers.
-// Tests: tests/pass/manager_test.cc, tests/passes/sabotage_test.cc.
+// Tests: tests/pass/manager_test.cc, tests/passes/sabotage_lie_test.cc.
 #include "lib/pass/manager.h"
 
 #include <sys/resource.h>

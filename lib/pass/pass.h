@@ -3,7 +3,7 @@
 // A pattern pass has a const Match that may decline with a reason, and a Rewrite that cannot fail; the driver
 // walks the nodes in execution order and rewrites straight after the match, again until nothing matches, under a
 // named limit. A model pass sees the whole model and the services; the manager runs it on a clone, so a failure
-// leaves the original. A pass holds no state across runs. Tests: tests/pass/pass_test.cc.
+// leaves the original. A pass holds no state across runs. Tests: tests/pass/pattern_driver_test.cc.
 #pragma once
 
 #include <cstdint>

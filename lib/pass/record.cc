@@ -1,4 +1,4 @@
-// PassRecord as JSON. Tests: tests/pass/record_test.cc.
+// PassRecord as JSON. Tests: tests/pass/manager_test.cc.
 #include "lib/pass/record.h"
 
 namespace assize::pass {

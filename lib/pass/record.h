@@ -1,6 +1,6 @@
 // PassRecord: what one pass did, as evidence. The chain of records is the provenance of a model.
 //
-// Everything outside `measurements` is the same on every run of the same inputs. Tests: tests/pass/record_test.cc.
+// Everything outside `measurements` is the same on every run of the same inputs. Tests: tests/pass/manager_test.cc.
 #pragma once
 
 #include <cstdint>

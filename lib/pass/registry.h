@@ -1,4 +1,4 @@
-// The registry of passes: one row of passes/passes.def each. Tests: tests/pass/registry_test.cc.
+// The registry of passes: one row of passes/passes.def each. Tests: tests/passes/registry_test.cc.
 #pragma once
 
 #include <functional>

@@ -5,7 +5,7 @@
 // it. A build writes `started`, then `criteria` (the digest of the signed criteria, before the
 // evaluation data is opened), then exactly one of PASSED, FAILED and ABORTED. What a chain cannot
 // show is that its tail was cut off: for that a gate keeps the newest head it has seen. Tests:
-// tests/release/journal_test.cc.
+// tests/release/store_test.cc.
 #pragma once
 
 #include <cstdint>

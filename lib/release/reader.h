@@ -1,6 +1,6 @@
 // Reading a release from disk: which files are there, their bytes, their digests. Nothing is
 // believed here: bundles are kept as bytes and show their statements only through a key
-// (lib/trust). Tests: tests/release/reader_test.cc.
+// (lib/trust). Tests: tests/release/store_test.cc.
 #pragma once
 
 #include <map>

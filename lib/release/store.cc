@@ -18,10 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Public keys of those who built here, by key id: so that the next build can verify the lines of
-// an earlier key. They identify themselves (the id is their digest) and are trusted for nothing.
-constexpr char kKeysFolder[] = ".keys";
-
 bool HoldsReleases(const std::string& store) {
   std::error_code error;
   for (const auto& name : fs::directory_iterator(store, error)) {

@@ -19,6 +19,11 @@
 
 namespace assize::release {
 
+// Below the store: public keys of those who built here, <key id>.pub, so that the next build can
+// verify the lines of an earlier key. They identify themselves (the id is their digest) and are
+// trusted for nothing.
+inline constexpr char kKeysFolder[] = ".keys";
+
 // The private keys of the four roles; all may be the same key. Not owned.
 struct RoleKeys {
   const trust::PrivateKey* criteria = nullptr;

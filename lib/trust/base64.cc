@@ -1,3 +1,4 @@
+// Standard base64, both ways; strict on the way in. Tests: tests/trust/dsse_test.cc.
 #include "lib/trust/base64.h"
 
 #include <array>

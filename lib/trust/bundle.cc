@@ -1,3 +1,4 @@
+// Sigstore bundles: one canonical form out, nothing unexpected in. Tests: tests/trust/bundle_attacks_test.cc.
 #include "lib/trust/bundle.h"
 
 #include <utility>

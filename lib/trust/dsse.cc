@@ -1,3 +1,4 @@
+// DSSE envelopes: the pre-authentication encoding, signing, verifying. Tests: tests/trust/dsse_test.cc.
 #include "lib/trust/dsse.h"
 
 #include <utility>

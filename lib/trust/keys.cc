@@ -1,3 +1,4 @@
+// Keys by OpenSSL: parsing, making, signing, verifying, writing. Tests: tests/trust/keys_test.cc.
 #include "lib/trust/keys.h"
 
 #include <openssl/bio.h>

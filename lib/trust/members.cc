@@ -1,3 +1,4 @@
+// Exact members of JSON objects that came from outside. Tests: tests/trust/bundle_attacks_test.cc.
 #include "lib/trust/members.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Which file names may stand in a signed folder. Tests: tests/trust/names_test.cc.
 #include "lib/trust/names.h"
 
 #include <algorithm>

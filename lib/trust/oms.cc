@@ -1,3 +1,4 @@
+// OpenSSF Model Signing over a folder: listing, root digest, statement. Tests: tests/trust/oms_attacks_test.cc.
 #include "lib/trust/oms.h"
 
 #include <algorithm>

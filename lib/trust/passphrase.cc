@@ -1,3 +1,4 @@
+// Where passphrases come from, and how they are erased. Tests: tests/trust/passphrase_test.cc.
 #include "lib/trust/passphrase.h"
 
 #include <errno.h>

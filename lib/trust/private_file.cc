@@ -1,3 +1,4 @@
+// Files that only their owner may read, written whole or not at all. Tests: tests/trust/keys_test.cc.
 #include "lib/trust/private_file.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// in-toto statements: building and strict parsing. Tests: tests/trust/statement_test.cc.
 #include "lib/trust/statement.h"
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 //   k = floor(sparsity * weights);  the k weights with the smallest |w| become 0
 //
 // Shapes    W of Conv [O, I/group, *K], of Gemm [K, N] or [N, K], of MatMul (either side), each constant.
+// Needs     constant weights; no data.
 // Numerics  the function changes: judged by criteria on data. Ties are broken by the weight's position (layer in
 //           execution order, then index), so a result depends on the model alone.
 // Not done  biases; weights that other ops use too, or that a caller can replace (initializers that are inputs);

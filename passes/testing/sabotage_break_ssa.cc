@@ -1,5 +1,6 @@
 // Sabotage: makes the first node read a result of the last one, a cycle.
 //
+// Needs      nothing.
 // Caught by  the verifier after the pass (AZ-VER-0013).        Tests
 // tests/passes/sabotage_break_ssa_test.cc
 #include "lib/pass/pass.h"

@@ -1,5 +1,6 @@
 // Sabotage: renames the first graph input, and declares that it keeps the signature.
 //
+// Needs      nothing.
 // Caught by  the manager's comparison of inputs and outputs.
 // Tests      tests/passes/sabotage_change_signature_test.cc
 #include "lib/pass/pass.h"

@@ -1,5 +1,6 @@
 // Sabotage: dies in an AZ_CHECK.
 //
+// Needs      nothing.
 // Caught by  the check hook, which writes the reproducer before the program ends with 70.
 // Tests      tests/passes/sabotage_check_fails_test.cc
 #include "lib/pass/pass.h"

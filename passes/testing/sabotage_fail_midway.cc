@@ -1,5 +1,6 @@
 // Sabotage: renames every node, then fails.
 //
+// Needs      nothing.
 // Caught by  the manager, which runs a pass on a clone: the model stays as it was.
 // Tests      tests/passes/sabotage_fail_midway_test.cc
 #include "lib/pass/pass.h"

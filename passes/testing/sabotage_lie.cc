@@ -1,5 +1,6 @@
 // Sabotage: changes the model and counts nothing, or changes nothing and counts a rewrite.
 //
+// Needs      nothing.
 // Caught by  the changed bit, which is computed from the structural hashes.
 // Tests      tests/passes/sabotage_lie_test.cc
 #include "lib/pass/pass.h"

@@ -1,5 +1,6 @@
 // Sabotage: a pattern that matches again after each rewrite.
 //
+// Needs      nothing.
 // Caught by  the pattern driver's limit, kMaxPatternRounds.        Tests
 // tests/passes/sabotage_never_ends_test.cc
 #include "lib/pass/pass.h"

@@ -1,6 +1,7 @@
 // Sabotage: multiplies the first element of the first float weight by 1 + amount, structure
 // untouched.
 //
+// Needs      nothing.
 // Caught by  the differential run before and after the pass.        Tests
 // tests/passes/sabotage_wrong_math_test.cc
 #include "lib/pass/pass.h"

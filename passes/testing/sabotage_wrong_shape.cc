@@ -1,5 +1,6 @@
 // Sabotage: gives the first weight of rank 2 or more one row too many.
 //
+// Needs      nothing.
 // Caught by  the manager's comparison of what type inference finds wrong before and after
 // (AZ-VER-0040). Tests      tests/passes/sabotage_wrong_shape_test.cc
 #include "lib/pass/pass.h"

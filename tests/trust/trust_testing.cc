@@ -1,3 +1,4 @@
+// Keys, statements and shell commands that the trust tests share.
 #include "tests/trust/trust_testing.h"
 
 #include <fcntl.h>
