@@ -191,8 +191,8 @@ TEST(MatMul, BatchesBroadcastAndVectorsPromote) {
 
 TEST(Layers, ThreadsDoNotChangeResults) {
   Philox random(14);
-  const ir::Tensor x = Noise(random, {2, 6, 9, 9}), w = Noise(random, {8, 6, 3, 3}),
-                   a = Noise(random, {40, 30}), b = Noise(random, {30, 20});
+  const ir::Tensor x = Noise(random, {2, 16, 32, 32}), w = Noise(random, {16, 16, 3, 3}),
+                   a = Noise(random, {400, 60}), b = Noise(random, {60, 100});
   const int before = ThreadCount();
   SetThreadCount(1);
   const ir::Tensor conv = Y({"Conv", {x, w}}), product = Y({"MatMul", {a, b}});

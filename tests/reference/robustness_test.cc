@@ -3,6 +3,8 @@
 // is the op's name and the round.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "lib/reference/convert.h"
 #include "lib/reference/families.h"
 #include "lib/support/random.h"
@@ -11,7 +13,11 @@
 namespace assize::reference {
 namespace {
 
-constexpr int kRounds = 60;
+// More rounds find more: ASSIZE_ROUNDS=5000.
+int Rounds() {
+  const char* given = std::getenv("ASSIZE_ROUNDS");
+  return given == nullptr ? 60 : std::atoi(given);
+}
 
 std::vector<const KernelRow*> AllRows() {
   std::vector<const KernelRow*> all;
@@ -188,12 +194,13 @@ TEST(Robustness, KernelsAnswerOrRefuseWhateverTheyAreGiven) {
   Limits limits;
   limits.max_tensor_bytes = 1 << 16;
   limits.max_loop_iterations = 100;
+  const int rounds = Rounds();
   int answered = 0, refused = 0;
   for (const KernelRow* row : AllRows()) {
     uint64_t seed = 1469598103934665603u;
     for (const char* c = row->op; *c != '\0'; ++c)
       seed = (seed ^ static_cast<unsigned char>(*c)) * 1099511628211u;
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round < rounds; ++round) {
       SCOPED_TRACE(fmt::format("{} since {}, round {}", row->op, row->since, round));
       Philox random(seed, static_cast<uint64_t>(round));
       const bool tame = round % 2 == 0;  // shapes and values that get past the first checks

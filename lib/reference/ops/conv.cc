@@ -12,8 +12,9 @@
 
 #include "lib/reference/ops/common.h"
 #include "lib/reference/ops/convolve.h"
+#include "lib/reference/ops/loop.h"
+#include "lib/reference/ops/narrow.h"
 #include "lib/reference/ops/window.h"
-#include "lib/support/parallel.h"
 
 namespace assize::reference {
 
@@ -102,7 +103,7 @@ std::vector<T> Convolve(const ConvShapes& s, const std::vector<T>& x, const std:
   const int64_t per_in = s.in_channels / s.groups, per_out = s.out_channels / s.groups;
   std::vector<T> y(static_cast<size_t>(s.batch * s.out_channels * out_size));
   if (y.empty()) return y;
-  ParallelFor(s.batch * s.out_channels, [&](int64_t task) {
+  ForEachResult(s.batch * s.out_channels, per_in * taps * out_size, [&](int64_t task) {
     const int64_t n = task / s.out_channels, m = task % s.out_channels;
     const int64_t channel0 = m / per_out * per_in;
     T* out = y.data() + task * out_size;
@@ -198,7 +199,7 @@ Status ConvTranspose(OpContext& ctx) {
 // Zero point at input i: absent 0, one value, or one for each of `channels` rows.
 StatusOr<std::vector<int64_t>> ZeroPoints(const OpContext& ctx, size_t i, int64_t channels) {
   if (!ctx.has(i)) return std::vector<int64_t>{0};
-  AZ_RETURN_IF_ERROR(NeedInteger(ctx, i));
+  AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, i));
   std::vector<int64_t> zeros = Ints(ctx.in(i));
   if (zeros.size() != 1 && static_cast<int64_t>(zeros.size()) != channels) {
     return InvalidArgument("zero point is {}, expected a scalar or [{}]", ctx.in(i).TypeText(),
@@ -217,8 +218,8 @@ std::vector<int64_t> Centered(const ir::Tensor& x, const std::vector<int64_t>& z
 }
 
 Status ConvInteger(OpContext& ctx) {
-  AZ_RETURN_IF_ERROR(NeedInteger(ctx, 0));
-  AZ_RETURN_IF_ERROR(NeedInteger(ctx, 1));
+  AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, 0));
+  AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, 1));
   const ir::Tensor &x = ctx.in(0), &w = ctx.in(1);
   AZ_ASSIGN_OR_RETURN(const ConvShapes s, ConvShapes::Of(ctx, x, w, false));
   AZ_RETURN_IF_ERROR(ctx.Plan(ir::DType::kInt32, s.out_dims).status());
@@ -232,7 +233,8 @@ Status ConvInteger(OpContext& ctx) {
 
 // x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, b (int32, scale x_scale * w_scale).
 Status QLinearConv(OpContext& ctx) {
-  for (const size_t i : {size_t{0}, size_t{3}, size_t{7}}) AZ_RETURN_IF_ERROR(NeedInteger(ctx, i));
+  for (const size_t i : {size_t{0}, size_t{3}, size_t{7}})
+    AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, i));
   const ir::Tensor &x = ctx.in(0), &w = ctx.in(3);
   AZ_ASSIGN_OR_RETURN(const ConvShapes s, ConvShapes::Of(ctx, x, w, false));
   const ir::DType dtype = ctx.in(7).dtype();

@@ -6,7 +6,8 @@
 #include <cmath>
 
 #include "lib/reference/ops/common.h"
-#include "lib/support/parallel.h"
+#include "lib/reference/ops/loop.h"
+#include "lib/reference/ops/narrow.h"
 
 namespace assize::reference {
 namespace {
@@ -49,7 +50,7 @@ std::vector<T> Multiply(const MatMulShapes& s, const std::vector<T>& a, const st
   std::vector<T> out(static_cast<size_t>(Product(s.out)));
   if (out.empty()) return out;
   const BroadcastMap a_at(s.a_batch, s.batch), b_at(s.b_batch, s.batch);
-  ParallelFor(batches * s.rows, [&](int64_t task) {
+  ForEachResult(batches * s.rows, s.inner * s.columns, [&](int64_t task) {
     const int64_t batch = task / s.rows, row = task % s.rows;
     T* to = out.data() + task * s.columns;
     const T* left = a.data() + (a_at(batch) * s.rows + row) * s.inner;
@@ -107,10 +108,10 @@ StatusOr<std::vector<double>> Spread(const ir::Tensor& given, const ir::Shape& d
 
 StatusOr<std::vector<int64_t>> CenteredOperand(const OpContext& ctx, size_t i, size_t zero,
                                                bool per_row) {
-  AZ_RETURN_IF_ERROR(NeedInteger(ctx, i));
+  AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, i));
   std::vector<int64_t> values = Ints(ctx.in(i));
   if (!ctx.has(zero)) return values;
-  AZ_RETURN_IF_ERROR(NeedInteger(ctx, zero));
+  AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, zero));
   AZ_ASSIGN_OR_RETURN(const std::vector<double> zeros,
                       Spread(ctx.in(zero), ctx.in(i).dims(), per_row, "zero point"));
   for (size_t k = 0; k < values.size(); ++k) values[k] -= static_cast<int64_t>(zeros[k]);
@@ -130,7 +131,7 @@ Status MatMulInteger(OpContext& ctx) {
 Status QLinearMatMul(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(const MatMulShapes s, MatMulShapes::Of(ctx.in(0).dims(), ctx.in(3).dims()));
   const ir::DType dtype = ctx.in(7).dtype();
-  AZ_RETURN_IF_ERROR(NeedInteger(ctx, 7));
+  AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, 7));
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(dtype, s.out));
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> a, CenteredOperand(ctx, 0, 2, true));
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> b, CenteredOperand(ctx, 3, 5, false));
