@@ -48,9 +48,9 @@ struct InferOptions {
   // it: only inputs and constants bind them.
   bool ignore_declared = false;
   // Fixed value for symbolic dims by name, e.g. {"N", 1}; used by the cost model.
-  std::vector<std::pair<std::string, int64_t>> bind;
+  std::vector<std::pair<std::string, int64_t>> bind = {};
   // Fixed value for the first dim of graph inputs where it is symbolic or unknown: the batch.
-  std::optional<int64_t> bind_batch;
+  std::optional<int64_t> bind_batch = {};
 };
 
 // Types of the main graph's values. Errors name the node, the dims found and expected. A mismatch between a

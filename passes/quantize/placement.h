@@ -27,8 +27,8 @@ enum class Sums {
 };
 
 struct PlacementOptions {
-  std::set<std::string> exclude_ops;    // op types that stay in floating point
-  std::set<std::string> exclude_nodes;  // node names that do
+  std::set<std::string> exclude_ops = {};    // op types that stay in floating point
+  std::set<std::string> exclude_nodes = {};  // node names that do
   Sums sums = Sums::kFused;
   bool quantize_outputs = false;        // pairs on graph outputs that integer layers compute
 };

@@ -156,7 +156,9 @@ TEST(QuantizeStatic, GemmFactorsGoIntoTheIntegers) {
   EXPECT_LT(Noise(Predict(model, "x", x), before), 0.03);
   for (const ir::NodeRef ref : model.graph.nodes()) {  // runtimes add an int32 bias only to a plain product
     for (const ir::Attribute& attribute : model.graph.node(ref).attributes) {
-      if (attribute.name == "alpha" || attribute.name == "beta") EXPECT_EQ(std::get<float>(attribute.value), 1.0f);
+      if (attribute.name == "alpha" || attribute.name == "beta") {
+        EXPECT_EQ(std::get<float>(attribute.value), 1.0f);
+      }
     }
   }
   EXPECT_EQ(model.graph.ConstantOf(model.graph.FindValue("one_quantized"))->dims(), ir::Shape{2});
@@ -173,7 +175,8 @@ TEST(QuantizeStatic, LayersThatShareAWeightShareItsIntegers) {
   std::set<std::string> names;
   for (const ir::NodeRef ref : model.graph.nodes()) {
     const std::string& name = model.graph.node(ref).name;
-    if (!name.empty()) EXPECT_TRUE(names.insert(name).second) << name;  // runtimes refuse two of one name
+    if (name.empty()) continue;
+    EXPECT_TRUE(names.insert(name).second) << name;  // runtimes refuse two of one name
   }
 }
 
