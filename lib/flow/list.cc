@@ -17,8 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kStoreKeys[] = "keys";
-
 // Names of the folders in `path`, sorted; none when it cannot be read.
 std::vector<std::string> FoldersIn(const std::string& path) {
   std::vector<std::string> names;
@@ -35,7 +33,7 @@ StatusOr<std::map<std::string, trust::PublicKey>> KeysFor(const ListRequest& req
   std::vector<std::string> paths = request.keys;
   if (paths.empty()) {
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(JoinPath(request.store, kStoreKeys), error)) {
+    for (const auto& entry : fs::directory_iterator(JoinPath(request.store, release::kKeysFolder), error)) {
       paths.push_back(entry.path().string());
     }
   }
@@ -101,7 +99,6 @@ StatusOr<StoreListing> ListStore(const ListRequest& request) {
     }
   }
   for (const std::string& name : FoldersIn(request.store)) {
-    if (name == kStoreKeys) continue;
     for (const std::string& version : FoldersIn(JoinPath(request.store, name))) {
       if (!position.contains(name + "/" + version)) {
         listing.warnings.push_back(

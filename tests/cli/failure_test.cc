@@ -45,14 +45,14 @@ TEST(FullDisk, DuringABuildLeavesOnlyItsAbortion) {
 TEST(Unwritable, AFileWhereAFolderShouldBe) {
   TemporaryFolder folder;
   WriteAll(folder / "file", "");
-  ExpectError(Assize({"opt", kModel, "-p", "simplify", "-o", folder / "file/out.onnx"}), 5,
+  ExpectError(Assize({"opt", kModel, "-p", "simplify", "-o", folder / "file/out.onnx"}), 3,
               {"file/out.onnx"});
   ExpectError(Assize({"run", kModel, "--data", kData, "--input", "input=test_x", "-o",
                       folder / "file/out.npz"}),
-              5, {"file/out.npz"});
+              3, {"file/out.npz"});
   Workshop shop;
   WriteAll(shop.store(), "no folder");
-  ExpectError(shop.Build(shop.recipe()), 5, {"store"});
+  ExpectError(shop.Build(shop.recipe()), 3, {"store"});
   EXPECT_EQ(ReadAll(shop.store()), "no folder");
 }
 

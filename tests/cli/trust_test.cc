@@ -15,8 +15,10 @@ class Trust : public ::testing::Test {
     const Result built = shop_->Build(shop_->recipe(), {"--json"});
     ASSERT_EQ(built.exit, 0) << built.err;
     std::string policy = ReadAll(SourcePath("examples/breast-cancer/policy.yaml"));
-    for (const std::string from = "keys/demo.pub.pem"; policy.find(from) != std::string::npos;) {
-      policy.replace(policy.find(from), from.size(), shop_->demo_key());
+    const std::string from = "keys/demo.pub.pem";
+    for (size_t at = 0; (at = policy.find(from, at)) != std::string::npos;) {
+      policy.replace(at, from.size(), shop_->demo_key());
+      at += shop_->demo_key().size();
     }
     WriteAll(Policy(), policy);
   }
