@@ -27,7 +27,7 @@ void Histogram::SetExponent(int exponent) {
 void Histogram::Add(float value) {
   double k = std::floor(static_cast<double>(value) * per_width_);
   if (k < -kSide || k >= kSide) {
-    if (count_ == 0) {  // nothing to merge: straight to the width that holds the value
+    if (bins_[static_cast<size_t>(kSide)] == count_) {  // nothing to merge: straight to the width that holds the value
       int exponent = 0;
       std::frexp(static_cast<double>(value), &exponent);
       SetExponent(std::max(exponent_, exponent - 14));
@@ -58,27 +58,35 @@ double Histogram::UpperEdge(double tail) const {
   return -static_cast<double>(kSide) * width();
 }
 
-double Histogram::MeanSquaredError(double lo, double hi) const {
+std::vector<Histogram::Point> Histogram::Points() const {
+  std::vector<Point> points;
+  for (int64_t k = -kSide; k < kSide; ++k) {
+    const int64_t n = bins_[static_cast<size_t>(kSide + k)];
+    if (n > 0) points.push_back({(static_cast<double>(k) + 0.5) * width(), static_cast<double>(n)});
+  }
+  return points;
+}
+
+double Histogram::MeanSquaredError(const std::vector<Point>& points, double lo, double hi) {
   const Grid8 grid = GridOfRange(lo, hi, "");
   const double scale = static_cast<double>(grid.scale);
   const double zero = static_cast<double>(grid.zero_point);
-  double sum = 0;
-  for (int64_t k = -kSide; k < kSide; ++k) {
-    const int64_t n = bins_[static_cast<size_t>(kSide + k)];
-    if (n == 0) continue;
-    const double x = (static_cast<double>(k) + 0.5) * width();
-    const double q = std::clamp(std::nearbyint(x / scale) + zero, 0.0, 255.0);
-    const double error = scale * (q - zero) - x;
-    sum += static_cast<double>(n) * error * error;
+  double sum = 0, count = 0;
+  for (const Point& point : points) {
+    const double q = std::clamp(std::nearbyint(point.x / scale) + zero, 0.0, 255.0);
+    const double error = scale * (q - zero) - point.x;
+    sum += point.count * error * error;
+    count += point.count;
   }
-  return count_ == 0 ? 0 : sum / static_cast<double>(count_);
+  return count == 0 ? 0 : sum / count;
 }
 
 double Histogram::LeastErrorShare(double lo, double hi) const {
+  const std::vector<Point> points = Points();
   double best = 1, least = INFINITY;
   for (int hundredth = 100; hundredth >= 40; --hundredth) {
     const double share = hundredth / 100.0;
-    const double error = MeanSquaredError(share * lo, share * hi);
+    const double error = MeanSquaredError(points, share * lo, share * hi);
     if (error < least) best = share, least = error;
   }
   return best;

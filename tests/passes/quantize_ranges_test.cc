@@ -33,7 +33,7 @@ TEST(Histogram, DoesNotDependOnTheOrder) {
     EXPECT_EQ(forward.LowerEdge(tail), backward.LowerEdge(tail)) << tail;
     EXPECT_EQ(forward.UpperEdge(tail), backward.UpperEdge(tail)) << tail;
   }
-  EXPECT_EQ(forward.MeanSquaredError(-70.25, 900), backward.MeanSquaredError(-70.25, 900));
+  EXPECT_EQ(forward.LeastErrorShare(-70.25, 900), backward.LeastErrorShare(-70.25, 900));
 }
 
 TEST(Histogram, EdgesHoldAllButTheTail) {
