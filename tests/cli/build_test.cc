@@ -75,6 +75,7 @@ struct Mistake {
   std::vector<std::string> parts;
   int exit = 3;
 };
+void PrintTo(const Mistake& mistake, std::ostream* out) { *out << mistake.name; }
 class RecipeMistakes : public ::testing::TestWithParam<Mistake> {};
 
 TEST_P(RecipeMistakes, AreOneMessageAndNothingElse) {
@@ -94,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"DuplicateKey",
                 "classification: deidentified",
                 "classification: deidentified\nclassification: public",
-                {"recipe.yaml:17:1", "classification"}},
+                {"recipe.yaml:18:1", "classification"}},
         Mistake{"WrongType",
                 "at_least: 0.85",
                 "at_least: [0.85]",

@@ -1,4 +1,5 @@
 // inspect and diff, and model files that are not what they should be.
+#include "lib/data/npz.h"
 #include "tests/cli/process.h"
 #include "tests/onnx/wire_builder.h"
 
@@ -88,12 +89,16 @@ TEST(Inspect, UnknownOpIsCarriedThroughAndListedButNotRun) {
   EXPECT_FALSE(fs::exists(folder / "o.npz"));
 }
 
-TEST(Inspect, UnknownOpOfAKnownDomain) {
+TEST(Inspect, AMisspeltOpIsNotExecutableAndRunSaysWhich) {
   TemporaryFolder folder;
   const std::string path = GraphFile(folder, "typo.onnx", {Node("Rleu", {"x"}, {"y"})});
-  const Result result = Assize({"inspect", path});
-  EXPECT_NE((result.out + result.err).find("Rleu"), std::string::npos);
-  EXPECT_TRUE(result.exit == 0 || result.exit == 3);
+  const Result result = Assize({"inspect", path, "--json"});
+  EXPECT_EQ(result.exit, 0) << result.err;
+  EXPECT_EQ(JsonOf(result).at("notExecutable"), Json::array({"ai.onnx.Rleu(17)"}));
+  const std::string npz = folder / "x.npz";
+  ASSERT_TRUE(data::WriteNpz(npz, {{"x", data::Array::Of<float>({2}, {-1, 1})}}).ok());
+  ExpectError(Assize({"run", path, "--data", npz, "-o", folder / "out.npz"}), 3, {"Rleu"});
+  EXPECT_FALSE(fs::exists(folder / "out.npz"));
 }
 
 TEST(Diff, FindsWhatDiffers) {

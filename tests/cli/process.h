@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,7 +69,7 @@ struct Conditions {
   std::map<std::string, std::string> environment;
   std::string standard_output;             // a file instead of `out`, such as /dev/full
   std::optional<uint64_t> max_file_bytes;  // RLIMIT_FSIZE: writing more fails as on a full disk
-  bool as_nobody = false;                  // drops root
+  bool obey_permissions = false;           // root, too, may only do what a file's mode says
   // Asked again and again while the program runs; SIGINT is sent once when it says yes.
   std::function<bool()> interrupt_when;
 };
@@ -98,7 +100,10 @@ inline Result Assize(const std::vector<std::string>& arguments, const Conditions
       const rlimit limit = {*conditions.max_file_bytes, *conditions.max_file_bytes};
       ::setrlimit(RLIMIT_FSIZE, &limit);
     }
-    if (conditions.as_nobody && (::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(125);
+    if (conditions.obey_permissions && ::geteuid() == 0 &&
+        (::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE) != 0 ||
+         ::prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH) != 0))
+      ::_exit(125);
     ::execv(argv[0], argv.data());
     ::_exit(126);
   }
