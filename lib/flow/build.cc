@@ -249,7 +249,7 @@ StatusOr<BuildPlan> PlanBuild(const BuildRequest& request, Progress&) {
     json["minimumSamplesOf"] = need.of;
     json["note"] = need.text;
     plan.json["criteria"].push_back(std::move(json));
-    plan.text += fmt::format("  {}: {}", criterion.id, need.text);
+    plan.text += "  " + need.text;
     if (need.of == "samples" && need.samples > evaluation_rows) {
       plan.text += fmt::format("; evaluation has {}, so this stays UNDECIDED at best", evaluation_rows);
     }
@@ -276,8 +276,7 @@ std::string BuildResult::ToText() const {
   text += "criteria\n";
   if (comparison.report) {
     for (const eval::Judged& judged : comparison.report->criteria) {
-      text += fmt::format("  {:<10} {}: {}\n", eval::OutcomeName(judged.verdict.outcome), judged.criterion.id,
-                          judged.verdict.text);
+      text += fmt::format("  {}: {}\n", judged.criterion.id, judged.verdict.text);
     }
   }
   text += fmt::format("release  {}\nreport   {}\n{}\n", release, report_page, sentence);
