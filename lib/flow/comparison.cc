@@ -52,7 +52,7 @@ std::string Comparison::ToText() const {
   if (report->top1) {
     const std::string source = report->source_top1 ? percent(report->source_top1->value()) : "-";
     text += Row("top-1", source, percent(report->top1->value()),
-                report->drop ? fmt::format("{:+.2f}", -100 * *report->drop) : "");
+                report->drop ? fmt::format("{:+.2f}", 0.0 - 100 * *report->drop) : "");
     text += fmt::format("  {:<16} {} of {}; 95 % bounds {} .. {}\n", "", report->top1->k, report->top1->n,
                         percent(report->top1->lower), percent(report->top1->upper));
   }

@@ -103,6 +103,11 @@ StatusOr<policy::GateResult> RunGate(const GateRequest& request, Progress& progr
   }
   // A model that does not load leaves load-covered not run, which the gate reports as failed.
   if (!request.reevaluate_recipe.empty() && loaded.ok()) {
+    // Nothing is run that is not trusted: what it did, or how it failed, would say nothing about the release.
+    policy::GateOptions unsigned_options = options;
+    unsigned_options.gate_key = nullptr;
+    AZ_ASSIGN_OR_RETURN(policy::GateResult trusted, policy::Gate(release, policy, clock, unsigned_options));
+    if (trusted.exit_code == ExitCode::kNotTrusted) return trusted;
     AZ_RETURN_IF_ERROR(Reevaluate(request, policy, loaded->model, options, progress));
   }
   return policy::Gate(release, policy, clock, options);

@@ -1,6 +1,8 @@
 // The pass manager with services, and reproducers of failures. Tests: tests/flow/optimize_test.cc.
 #include "lib/flow/pipeline_run.h"
 
+#include <sys/stat.h>
+
 #include <cstdlib>
 
 #include "lib/flow/services.h"
@@ -23,7 +25,11 @@ StatusOr<std::string> WriteReproducer(const ir::Model& before, const std::string
   AZ_RETURN_IF_ERROR(WriteFileAtomic(JoinPath(staging.path(), "reproducer.json"), DumpPrettyJson(json)));
   // The staging name is unique in `parent`, so the published one is as well.
   const std::string path = JoinPath(parent, "assize-reproducer-" + BaseName(staging.path()).substr(9));
+  // Publishing gives a folder the mode that releases have; a user's model is its user's own.
+  AZ_ASSIGN_OR_RETURN(const std::vector<std::string> files, ListFiles(staging.path()));
+  for (const std::string& file : files) ::chmod(JoinPath(staging.path(), file).c_str(), 0600);
   AZ_RETURN_IF_ERROR(staging.Publish(path));
+  ::chmod(path.c_str(), 0700);
   return path;
 }
 
