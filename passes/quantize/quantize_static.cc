@@ -280,6 +280,15 @@ class QuantizeStatic final : public pass::ModelPass {
     (*context.facts)["skipped"] = std::move(skipped);
     (*context.statistics)["quantized"] += static_cast<int64_t>(placement.layers.size());
     (*context.statistics)["skipped"] += static_cast<int64_t>(placement.skipped.size());
+    if (!placement.layers.empty()) return;
+    // A model that comes out as it went in must not look like a success.
+    Diagnostic warning{Severity::kWarning, "AZ-QNT-0001", "quantize-static", "no layer was quantized", {}};
+    for (const quantize::Skipped& skip : placement.skipped) {
+      if (warning.notes.size() == 8) break;
+      warning.notes.push_back(skip.node + ": " + skip.reason);
+    }
+    if (!warning.notes.empty()) warning.message += "; " + warning.notes.front();
+    context.diagnostics->Report(std::move(warning));
   }
 
   // Scales and zero points are content of the model; what the data held beyond them stays out.
