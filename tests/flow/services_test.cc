@@ -90,7 +90,8 @@ TEST(DatasetView, ShowsTheChosenRowsInTheirOrder) {
   const DatasetView view(dataset, {7, 2, 9}, 0);
   EXPECT_EQ(view.rows(), 3);
   const auto feeds = Must(view.Batch(1, 3));
-  const auto all = Values(10).As<float>();
+  const data::Array stored = Values(10);
+  const auto all = stored.As<float>();
   const auto got = feeds.at("x").data<float>();
   ASSERT_EQ(got.size(), 6u);
   for (size_t i = 0; i < 3; ++i) {

@@ -69,8 +69,10 @@ void RunOver(const std::string& folder, int64_t least_models, int64_t least_pass
   }
   EXPECT_GE(models * static_cast<int64_t>(kStride), least_models);
   // Runs that compared outputs and found them the same: with far fewer of them this test would
-  // prove little.
-  EXPECT_GE(passed * static_cast<int64_t>(kStride) * 2, least_passed);
+  // prove little. Every eighth of few models may hold none.
+  if (kStride == 1 || least_passed > 100) {
+    EXPECT_GE(passed * static_cast<int64_t>(kStride) * 2, least_passed);
+  }
 }
 
 TEST(Corpus, NodeCases) { RunOver(ASSIZE_SOURCE_DIR "/.deps/node-cases", 1800, 1000); }

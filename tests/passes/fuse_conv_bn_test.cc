@@ -16,7 +16,8 @@ struct Options {
 
 ir::Tensor Positive(ir::Shape dims, uint64_t seed) {
   std::vector<float> values;
-  for (const float v : Normal(dims, seed).data<float>()) values.push_back(v * v + 0.1f);
+  const ir::Tensor normal = Normal(dims, seed);
+  for (const float v : normal.data<float>()) values.push_back(v * v + 0.1f);
   return Floats(dims, values);
 }
 
