@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/engine/packed_weights.h"
 #include "lib/ir/model.h"
 #include "lib/support/status.h"
 
@@ -32,6 +33,8 @@ class Constants {
   StatusOr<ir::Tensor> Get(ir::ValueRef value) const;
   const ir::Model& model() const { return model_; }
   const ir::Graph& graph() const { return model_.graph; }
+  // Constants brought into the orders that kernels want.
+  engine::PackedWeights& packed() const { return packed_; }
 
  private:
   StatusOr<ir::Tensor> Compute(ir::ValueRef value) const;
@@ -41,6 +44,7 @@ class Constants {
   std::vector<bool> constant_;
   mutable std::mutex mutex_;
   mutable std::map<uint32_t, ir::Tensor> memo_;
+  mutable engine::PackedWeights packed_;
 };
 
 }  // namespace assize::engine

@@ -119,12 +119,15 @@ bool HasExactInt8() {
   }
 }
 
-OneThread::OneThread() : before_(omp_get_max_threads != nullptr ? omp_get_max_threads() : 1) {
-  if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
+void UseThreads(int threads) {
+  if (omp_set_num_threads != nullptr) omp_set_num_threads(threads);
 }
-OneThread::~OneThread() {
-  if (omp_set_num_threads != nullptr) omp_set_num_threads(before_);
+
+ThreadScope::ThreadScope(int threads)
+    : before_(omp_get_max_threads != nullptr ? omp_get_max_threads() : 1) {
+  UseThreads(threads);
 }
+ThreadScope::~ThreadScope() { UseThreads(before_); }
 
 // Compile's door to what oneDNN detected.
 std::string InstructionSet() {

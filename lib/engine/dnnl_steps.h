@@ -40,14 +40,17 @@ std::shared_ptr<std::byte> Reordered(const void* source, const dnnl::memory::des
 // oneDNN multiplies 8-bit values exactly: VNNI is there and no environment variable takes it away.
 bool HasExactInt8();
 
-// While one lives, OpenMP gives this thread one thread: what oneDNN plans and runs then does not
-// depend on the machine's core count.
-class OneThread {
+// Threads that OpenMP, and so oneDNN, gives to what this thread plans and runs from now on. A
+// primitive runs with as many as it was planned for.
+void UseThreads(int threads);
+
+// UseThreads while one lives; what was before comes back after it.
+class ThreadScope {
  public:
-  OneThread();
-  ~OneThread();
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
+  explicit ThreadScope(int threads);
+  ~ThreadScope();
+  ThreadScope(const ThreadScope&) = delete;
+  ThreadScope& operator=(const ThreadScope&) = delete;
 
  private:
   int before_;

@@ -29,6 +29,16 @@ struct StepInfo {
   std::string node;     // label
   std::string op_type;
   std::string kernel;   // "onednn:conv:int8", "own:relu", "reference"
+  double operations = 0;  // arithmetic of a contraction, 2 per multiply-add; 0 for everything else
+  bool integer = false;   // the operations are on 8-bit integers
+  int64_t bytes = 0;      // arrays read and written, weights included
+};
+
+// What a step took over the runs that were profiled.
+struct StepProfile {
+  StepInfo info;
+  int64_t runs = 0;
+  double seconds = 0;
 };
 
 class Program;
@@ -45,6 +55,11 @@ class Session {
   Session& operator=(Session&&) noexcept;
   // `feeds` by input name; inputs that are initializers too may be left out. Errors name input, found, expected.
   StatusOr<std::vector<ir::Tensor>> Run(const std::map<std::string, ir::Tensor>& feeds);
+
+  // While on, every run measures its steps (and is slower for it).
+  void set_profiling(bool on);
+  // Steps of all plans that ran while profiling was on, in the order of execution.
+  std::vector<StepProfile> Profile() const;
 
  private:
   struct Impl;

@@ -15,6 +15,14 @@ namespace assize::engine {
 
 using ir::DType;
 
+namespace {
+
+// Below this a second thread costs more than it takes over: waking it and waiting for it is some
+// microseconds.
+constexpr double kParallelMacs = 1e6;
+
+}  // namespace
+
 StatusOr<std::shared_ptr<const Plan>> BuildPlan(Facts& facts, const std::vector<ir::NodeRef>& order,
                                                 const std::vector<ir::ValueRef>& inputs,
                                                 const std::vector<ir::ValueRef>& outputs,
@@ -96,6 +104,13 @@ StatusOr<std::shared_ptr<const Plan>> Lowering::Build(const std::vector<ir::Node
     }
     plan_.outputs.push_back(
         {output, operand.dtype, operand.dims, operand.storage, operand.bytes()});
+  }
+  for (Step& step : plan_.steps) {
+    plan_.threads = std::max(plan_.threads, step.threads);
+    std::set<int> touched(step.reads.begin(), step.reads.end());
+    touched.insert(step.writes.begin(), step.writes.end());
+    for (const int storage : touched)
+      step.info.bytes += plan_.storages[static_cast<size_t>(storage)].bytes;
   }
   AZ_RETURN_IF_ERROR(PlaceStorages(plan_, options_.max_memory_bytes));
   return std::make_shared<const Plan>(std::move(plan_));
@@ -318,11 +333,27 @@ void Lowering::AddStep(const std::string& kernel, std::vector<Operand> reads,
 }
 
 void Lowering::AddDnnl(const std::string& kernel, const dnnl::primitive& primitive,
-                       std::vector<DnnlArgument> arguments, int64_t samples) {
+                       std::vector<DnnlArgument> arguments, int64_t samples, const Work& work) {
   Step step;
-  step.info = {current_label_, current_op_, kernel};
+  step.info = {current_label_, current_op_, kernel, work.operations, work.integer};
+  step.threads = work.threads;
   SetDnnlStep(step, primitive, std::move(arguments), samples);
   plan_.steps.push_back(std::move(step));
+}
+
+Work Lowering::WorkOf(double macs, bool integer) const {
+  return {2 * macs, integer, macs >= kParallelMacs ? options_.threads : 1};
+}
+
+int Lowering::PackedWeights(const Unit& unit, const dnnl::memory::desc& order,
+                            const std::function<std::shared_ptr<std::byte>()>& make) {
+  std::vector<uint32_t> nodes;
+  for (const ir::NodeRef ref : unit.nodes) nodes.push_back(ref.index);
+  const auto packed = facts_.constants().packed().Get(nodes, order, make);
+  Storage storage{Storage::Kind::kConstant, static_cast<int64_t>(order.get_size())};
+  storage.constant = packed.get();
+  storage.owner = packed;
+  return AddStorage(std::move(storage));
 }
 
 void Lowering::AddScratchpad(const dnnl::memory::desc& desc, std::vector<DnnlArgument>& arguments) {

@@ -20,6 +20,14 @@ namespace assize::engine {
 struct LowerOptions {
   bool integer_kernels = true;
   int64_t max_memory_bytes = int64_t{8} << 30;
+  int threads = 1;  // that one step may use
+};
+
+// The arithmetic of a step, and how many threads it is worth.
+struct Work {
+  double operations = 0;  // 2 per multiply-add
+  bool integer = false;
+  int threads = 1;
 };
 
 // Plans the nodes `order`; `inputs` are fed, `outputs` returned, both plain. Facts of all values
@@ -61,7 +69,14 @@ class Lowering {
   void AddStep(const std::string& kernel, std::vector<Operand> reads, std::vector<Operand> writes,
                std::function<Status(const StepContext&)> run);
   void AddDnnl(const std::string& kernel, const dnnl::primitive& primitive,
-               std::vector<DnnlArgument> arguments, int64_t samples);
+               std::vector<DnnlArgument> arguments, int64_t samples, const Work& work = {});
+  // Of a contraction with `macs` multiply-adds: its primitive is made under
+  // ThreadScope(work.threads).
+  Work WorkOf(double macs, bool integer) const;
+  // `make`'s result in the program's store of packed weights: made once per program for the nodes
+  // of a unit and an order, whatever the plans.
+  int PackedWeights(const Unit& unit, const dnnl::memory::desc& order,
+                    const std::function<std::shared_ptr<std::byte>()>& make);
   void AddScratchpad(const dnnl::memory::desc& desc, std::vector<DnnlArgument>& arguments);
   void AddCopy(const Operand& from, const Operand& to, const std::string& kernel);
   const ir::Node& node(const Unit& unit) const { return graph_.node(unit.head); }

@@ -94,15 +94,6 @@ bool Lowering::LowerConv(const Unit& unit) {
     return LowerInt8(unit, geometry);
   }
 
-  std::vector<float> w(weights->data<float>().begin(), weights->data<float>().end());
-  if (!unit.scale.empty()) {
-    for (size_t c = 0; c < channels; ++c) {
-      for (size_t i = 0; i < per_channel; ++i) {
-        float& element = w[c * per_channel + i];
-        element = static_cast<float>(static_cast<double>(element) * scale[c]);
-      }
-    }
-  }
   const std::vector<float> bias(shift.begin(), shift.end());
 
   dnnl::primitive_attr attr;
@@ -141,24 +132,33 @@ bool Lowering::LowerConv(const Unit& unit) {
   const Shape w_dims = WeightDims(wd, view->group);
   const memory::desc any_w(w_dims, memory::data_type::f32, memory::format_tag::any);
   const memory::desc bias_md({wd[0]}, memory::data_type::f32, memory::format_tag::a);
+  const double terms = static_cast<double>(weights->element_count()) / static_cast<double>(wd[0]);
+  const Work work = WorkOf(static_cast<double>(y.count()) * terms, false);
+  const ThreadScope threads(work.threads);
   const dnnl::convolution_forward::primitive_desc pd(
       CpuEngine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src_md,
       any_w, has_bias ? bias_md : memory::desc(), dst_md, conv.strides, conv.dilations,
       conv.pads_begin, conv.pads_end, attr);
-  const auto packed =
-      Reordered(w.data(), Describe(w_dims, DType::kFloat, StridesOf(w_dims, Layout::kPlain)),
-                pd.weights_desc());
-  Storage weight_storage{Storage::Kind::kConstant,
-                         static_cast<int64_t>(pd.weights_desc().get_size())};
-  weight_storage.constant = packed.get();
-  weight_storage.owner = packed;
+  const int packed = PackedWeights(unit, pd.weights_desc(), [&] {
+    const auto stored = weights->data<float>();
+    std::vector<float> w(stored.begin(), stored.end());
+    for (size_t c = 0; c < unit.scale.size(); ++c) {
+      for (size_t i = 0; i < per_channel; ++i) {
+        float& element = w[c * per_channel + i];
+        element = static_cast<float>(static_cast<double>(element) * scale[c]);
+      }
+    }
+    return Reordered(w.data(), Describe(w_dims, DType::kFloat, StridesOf(w_dims, Layout::kPlain)),
+                     pd.weights_desc());
+  });
   std::vector<DnnlArgument> arguments = {
       {DNNL_ARG_SRC, src_md, x.storage, static_cast<int64_t>(src_md.get_size())},
-      {DNNL_ARG_WEIGHTS, pd.weights_desc(), AddStorage(std::move(weight_storage))},
+      {DNNL_ARG_WEIGHTS, pd.weights_desc(), packed},
       {DNNL_ARG_DST, dst_md, y.storage, static_cast<int64_t>(dst_md.get_size())}};
   if (has_bias) arguments.push_back({DNNL_ARG_BIAS, bias_md, ConstantFloats(bias).storage});
   AddScratchpad(pd.scratchpad_desc(), arguments);
-  AddDnnl("onednn:conv:f32", dnnl::convolution_forward(pd), std::move(arguments), conv.samples);
+  AddDnnl("onednn:conv:f32", dnnl::convolution_forward(pd), std::move(arguments), conv.samples,
+          work);
   if (rest) y = Activated(y, *rest);
   Bind(unit.writes[0], y);
   return true;

@@ -188,6 +188,8 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   }
   Shape w_dims = wd;
   memory::desc weights_md;
+  const Work work = WorkOf(static_cast<double>(y.count()) * static_cast<double>(terms), true);
+  const ThreadScope threads(work.threads);
   int64_t samples = 1;
   if (conv) {
     samples = x.dims[0];
@@ -235,11 +237,10 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   const memory::desc stored =
       conv ? Describe(w_dims, DType::kInt8, StridesOf(w_dims, Layout::kPlain))
            : Describe({wd[1], wd[0]}, DType::kInt8, {1, wd[1]});
-  const auto packed = Reordered(q.data(), stored, weights_md);
-  Storage storage{Storage::Kind::kConstant, static_cast<int64_t>(weights_md.get_size())};
-  storage.constant = packed.get();
-  storage.owner = packed;
-  arguments.push_back({DNNL_ARG_WEIGHTS, weights_md, AddStorage(std::move(storage))});
+  arguments.push_back(
+      {DNNL_ARG_WEIGHTS, weights_md, PackedWeights(unit, weights_md, [&] {
+         return Reordered(q.data(), stored, weights_md);
+       })});
 
   const memory::desc one_f({1}, memory::data_type::f32, memory::format_tag::a);
   const memory::desc one_i({1}, memory::data_type::s32, memory::format_tag::a);
@@ -259,7 +260,7 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
                          Constant(DType::kInt32, {1}, &xq.zero_point, 4).storage});
   }
   AddDnnl(conv ? "onednn:conv:int8" : "onednn:matmul:int8", primitive, std::move(arguments),
-          samples);
+          samples, work);
   if (!finish_here || (unit.result && !out)) {
     y = Finished(unit, y, finish_here, finish_here && unit.activation && !rest);
     if (!y.defined()) return false;

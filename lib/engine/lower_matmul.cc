@@ -135,6 +135,9 @@ bool Lowering::LowerMatMul(const Unit& unit) {
   bias_dims.back() = columns;
   const memory::desc bias_md =
       Describe(bias_dims, DType::kFloat, StridesOf(bias_dims, Layout::kPlain));
+  const double rows_by_columns = static_cast<double>(*ir::ElementCount(y_flat));
+  const Work work = WorkOf(rows_by_columns * static_cast<double>(k), false);
+  const ThreadScope threads(work.threads);
   const dnnl::matmul::primitive_desc pd(CpuEngine(), src_md, b_md,
                                         shifted ? bias_md : memory::desc(), dst_md, attr);
 
@@ -142,21 +145,20 @@ bool Lowering::LowerMatMul(const Unit& unit) {
   if (constant_b) {
     const ir::Tensor* tensor = facts_.Known(n.inputs[1]);
     if (tensor == nullptr || tensor->dtype() != DType::kFloat) return false;
-    std::vector<float> values(tensor->data<float>().begin(), tensor->data<float>().end());
-    if (scaled) {
-      // `values` lie as stored: the column is the last index, or the one before it when stored
-      // transposed.
-      const size_t inner = static_cast<size_t>(trans_b ? k : columns);
-      for (size_t i = 0; i < values.size(); ++i) {
-        const size_t column = trans_b ? i / inner % count : i % inner;
-        values[i] = static_cast<float>(static_cast<double>(values[i]) * scale[column]);
+    b_storage = PackedWeights(unit, pd.weights_desc(), [&] {
+      const auto stored = tensor->data<float>();
+      std::vector<float> values(stored.begin(), stored.end());
+      if (scaled) {
+        // `values` lie as stored: the column is the last index, or the one before it when stored
+        // transposed.
+        const size_t inner = static_cast<size_t>(trans_b ? k : columns);
+        for (size_t i = 0; i < values.size(); ++i) {
+          const size_t column = trans_b ? i / inner % count : i % inner;
+          values[i] = static_cast<float>(static_cast<double>(values[i]) * scale[column]);
+        }
       }
-    }
-    const auto packed = Reordered(values.data(), plain_b, pd.weights_desc());
-    Storage storage{Storage::Kind::kConstant, static_cast<int64_t>(pd.weights_desc().get_size())};
-    storage.constant = packed.get();
-    storage.owner = packed;
-    b_storage = AddStorage(std::move(storage));
+      return Reordered(values.data(), plain_b, pd.weights_desc());
+    });
   } else {
     const Operand b = Plain(n.inputs[1]);
     if (!b.defined() || b.dtype != DType::kFloat) return false;
@@ -171,7 +173,7 @@ bool Lowering::LowerMatMul(const Unit& unit) {
     arguments.push_back({DNNL_ARG_BIAS, bias_md, ConstantFloats(bias).storage});
   }
   AddScratchpad(pd.scratchpad_desc(), arguments);
-  AddDnnl("onednn:matmul:f32", dnnl::matmul(pd), std::move(arguments), 1);
+  AddDnnl("onednn:matmul:f32", dnnl::matmul(pd), std::move(arguments), 1, work);
   y.dims = y_dims;
   if (late_c.defined()) {
     y = AddedTo(y, late_c);

@@ -6,6 +6,9 @@
 #include <limits>
 #include <utility>
 
+#include "lib/engine/dnnl_steps.h"
+#include "lib/support/clock.h"
+
 namespace assize::engine {
 namespace {
 
@@ -124,9 +127,27 @@ Status PlanContext::Run(std::span<const std::byte* const> inputs,
       data_[i] = outputs[static_cast<size_t>(storage.index)];
     }
   }
+  if (profiling_) return RunProfiled();
+  int threads = 0;
   for (size_t i = 0; i < plan_->steps.size(); ++i) {
-    const Status status = plan_->steps[i].run({data_, states_[i].get()});
-    if (!status.ok()) return Annotate(status, plan_->steps[i].info.node);
+    const Step& step = plan_->steps[i];
+    if (step.threads != threads) UseThreads(threads = step.threads);
+    const Status status = step.run({data_, states_[i].get()});
+    if (!status.ok()) return Annotate(status, step.info.node);
+  }
+  return OkStatus();
+}
+
+Status PlanContext::RunProfiled() {
+  nanos_.resize(plan_->steps.size());
+  ++profiled_runs_;
+  for (size_t i = 0; i < plan_->steps.size(); ++i) {
+    const Step& step = plan_->steps[i];
+    UseThreads(step.threads);
+    const int64_t begun = MonotonicNanos();
+    const Status status = step.run({data_, states_[i].get()});
+    nanos_[i] += MonotonicNanos() - begun;
+    if (!status.ok()) return Annotate(status, step.info.node);
   }
   return OkStatus();
 }

@@ -63,6 +63,7 @@ struct StepContext {
 
 struct Step {
   StepInfo info;
+  int threads = 1;                                    // that oneDNN planned it for
   std::vector<int> reads, writes;                     // storages
   std::function<std::shared_ptr<void>()> make_state;  // null: stateless
   std::function<Status(const StepContext&)> run;
@@ -81,6 +82,7 @@ struct Plan {
   std::vector<Step> steps;
   std::vector<PlanPort> inputs, outputs;
   int64_t arena_bytes = 0;
+  int threads = 1;  // the most that any step uses
 };
 
 // Gives every arena storage its offset: two storages share bytes only when no step needs both.
@@ -96,11 +98,21 @@ class PlanContext {
   // `inputs` and `outputs` in the plan's order, each of its port's bytes.
   Status Run(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs);
 
+  void set_profiling(bool on) { profiling_ = on; }
+  int64_t profiled_runs() const { return profiled_runs_; }
+  // By step, over the profiled runs.
+  std::span<const int64_t> nanos() const { return nanos_; }
+
  private:
+  Status RunProfiled();
+
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<std::byte> arena_;
   std::vector<std::byte*> data_;
   std::vector<std::shared_ptr<void>> states_;
+  bool profiling_ = false;
+  int64_t profiled_runs_ = 0;
+  std::vector<int64_t> nanos_;
 };
 
 }  // namespace assize::engine

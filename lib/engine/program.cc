@@ -103,31 +103,33 @@ std::vector<ir::ValueRef> Program::NeededFrom(size_t begin) const {
 
 StatusOr<std::shared_ptr<const Segment>> Program::SegmentAt(
     const std::shared_ptr<const Variant>& variant, size_t begin,
-    const std::vector<LiveValue>& live) const {
+    const std::vector<LiveValue>& live, int threads) const {
   {
     const std::scoped_lock lock(mutex_);
     for (auto entry = cache_.begin(); entry != cache_.end(); ++entry) {
-      if (entry->variant == variant && entry->begin == begin && entry->live == live) {
+      if (entry->Is(variant, begin, live, threads)) {
         cache_.splice(cache_.begin(), cache_, entry);
         return entry->segment;
       }
     }
   }
   // Planned outside the lock: two threads may both do it, with equal results.
-  AZ_ASSIGN_OR_RETURN(std::shared_ptr<const Segment> segment, MakeSegment(*variant, begin, live));
+  AZ_ASSIGN_OR_RETURN(std::shared_ptr<const Segment> segment, 
+                      MakeSegment(variant, begin, live, threads));
   const std::scoped_lock lock(mutex_);
   for (const CacheEntry& entry : cache_) {
-    if (entry.variant == variant && entry.begin == begin && entry.live == live)
-      return entry.segment;
+    if (entry.Is(variant, begin, live, threads)) return entry.segment;
   }
-  cache_.push_front({variant, begin, live, segment});
+  cache_.push_front({variant, begin, live, threads, segment});
   if (cache_.size() > kMaxPlans) cache_.pop_back();
   return segment;
 }
 
 StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
-    const Variant& variant, size_t begin, const std::vector<LiveValue>& live) const {
-  const OneThread one_thread;
+    const std::shared_ptr<const Variant>& variant, size_t begin,
+    const std::vector<LiveValue>& live, int threads) const {
+  const ThreadScope one_thread(1);
+  const Constants& constants = variant->constants;
   const int64_t limit = options_.max_memory_bytes;
   const auto infer = [&](Facts& facts, bool single_row, int64_t rows) -> size_t {
     for (const LiveValue& value : live) {
@@ -141,7 +143,7 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
   };
   auto segment = std::make_shared<Segment>();
   segment->begin = begin;
-  Facts facts(variant.constants, limit);
+  Facts facts(constants, limit);
   segment->end = infer(facts, false, 1);
   if (segment->end == begin && begin < order_.size()) {
     segment->lone = true;
@@ -164,7 +166,7 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
       }
     }
   }
-  const LowerOptions options{options_.integer_kernels, limit};
+  const LowerOptions options{options_.integer_kernels, limit, threads};
   // A batch of rows that do not see each other runs row by row.
   const int64_t rows = live.empty() || live[0].dims.empty() ? 1 : live[0].dims[0];
   const bool batch =
@@ -172,11 +174,16 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
         return !value.dims.empty() && value.dims[0] == rows;
       });
   if (batch) {
-    Facts single(variant.constants, limit);
+    Facts single(constants, limit);
     if (infer(single, true, rows) == order_.size() &&
         RowsAreIndependent(facts, single, nodes, outputs, rows)) {
+      // The plan of one row. Rows enough for all threads: a row has one.
+      std::vector<LiveValue> row = live;
+      for (LiveValue& value : row) value.dims[0] /= rows;
+      AZ_ASSIGN_OR_RETURN(const std::shared_ptr<const Segment> of_row,
+                          SegmentAt(variant, begin, row, rows >= threads ? 1 : threads));
       segment->by_row = true;
-      AZ_ASSIGN_OR_RETURN(segment->plan, BuildPlan(single, nodes, inputs, outputs, options));
+      segment->plan = of_row->plan;
       return segment;
     }
   }
@@ -211,7 +218,7 @@ std::vector<StepInfo> Describe(const Program& program) {
   size_t at = 0;
   if (planned) {
     const auto variant = program.VariantFor({});
-    const auto segment = program.SegmentAt(variant, 0, live);
+    const auto segment = program.SegmentAt(variant, 0, live, 1);
     if (segment.ok() && !(*segment)->lone) {
       for (const Step& step : (*segment)->plan->steps) steps.push_back(step.info);
       at = (*segment)->end;

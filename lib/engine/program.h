@@ -59,16 +59,20 @@ class Program {
   bool Reads(ir::ValueRef value) const { return read_.contains(value.index); }
 
   std::shared_ptr<const Variant> VariantFor(const std::set<std::string>& overridden) const;
-  // The segment that starts at `begin` with `live` fed; from the cache, or planned now.
+  // The segment that starts at `begin` with `live` fed, for a caller that has `threads`; from the
+  // cache, or planned now.
   StatusOr<std::shared_ptr<const Segment>> SegmentAt(const std::shared_ptr<const Variant>& variant,
                                                      size_t begin,
-                                                     const std::vector<LiveValue>& live) const;
+                                                     const std::vector<LiveValue>& live,
+                                                     int threads) const;
   // Values that nodes from `begin` on, or the caller, read.
   std::vector<ir::ValueRef> NeededFrom(size_t begin) const;
 
  private:
-  StatusOr<std::shared_ptr<const Segment>> MakeSegment(const Variant& variant, size_t begin,
-                                                       const std::vector<LiveValue>& live) const;
+  StatusOr<std::shared_ptr<const Segment>> MakeSegment(const std::shared_ptr<const Variant>& variant,
+                                                       size_t begin,
+                                                       const std::vector<LiveValue>& live,
+                                                 int threads) const;
 
   ir::Model model_;
   CompileOptions options_;
@@ -82,7 +86,12 @@ class Program {
     std::shared_ptr<const Variant> variant;
     size_t begin;
     std::vector<LiveValue> live;
+    int threads;
     std::shared_ptr<const Segment> segment;
+    bool Is(const std::shared_ptr<const Variant>& v, size_t at, const std::vector<LiveValue>& fed,
+            int with) const {
+      return variant == v && begin == at && threads == with && live == fed;
+    }
   };
   mutable std::mutex mutex_;
   mutable std::map<std::set<std::string>, std::shared_ptr<const Variant>> variants_;

@@ -23,19 +23,20 @@ constexpr size_t kMaxContexts = 32;
 
 struct Session::Impl {
   std::shared_ptr<const Program> program;
-  // Contexts by segment, as many as threads have run it.
+  // Contexts by plan, as many as threads have run it.
   struct Workers {
-    std::shared_ptr<const Segment> segment;
+    std::shared_ptr<const Plan> plan;
     std::vector<std::unique_ptr<PlanContext>> contexts;
   };
   std::vector<Workers> workers;  // most recent last
+  bool profiling = false;
 
   explicit Impl(std::shared_ptr<const Program> p) : program(std::move(p)) {}
 
   StatusOr<std::vector<ir::Tensor>> Run(const std::map<std::string, ir::Tensor>& feeds);
   StatusOr<std::vector<LiveValue>> CheckFeeds(const std::map<std::string, ir::Tensor>& feeds,
                                               std::set<std::string>& overridden) const;
-  Workers& WorkersFor(const std::shared_ptr<const Segment>& segment);
+  Workers& WorkersFor(const std::shared_ptr<const Plan>& plan);
   Status RunPlan(const std::shared_ptr<const Segment>& segment,
                  std::map<uint32_t, reference::RuntimeValue>& values);
   Status RunLone(const Segment& segment, const Variant& variant,
@@ -93,9 +94,9 @@ StatusOr<std::vector<LiveValue>> Session::Impl::CheckFeeds(
   return live;
 }
 
-Session::Impl::Workers& Session::Impl::WorkersFor(const std::shared_ptr<const Segment>& segment) {
+Session::Impl::Workers& Session::Impl::WorkersFor(const std::shared_ptr<const Plan>& plan) {
   for (size_t i = 0; i < workers.size(); ++i) {
-    if (workers[i].segment == segment) {
+    if (workers[i].plan == plan) {
       std::rotate(workers.begin() + static_cast<int64_t>(i),
                   workers.begin() + static_cast<int64_t>(i) + 1, workers.end());
       return workers.back();
@@ -104,14 +105,14 @@ Session::Impl::Workers& Session::Impl::WorkersFor(const std::shared_ptr<const Se
   size_t total = 0;
   for (const Workers& entry : workers) total += entry.contexts.size();
   if (total >= kMaxContexts) workers.erase(workers.begin());
-  workers.push_back({segment, {}});
+  workers.push_back({plan, {}});
   return workers.back();
 }
 
 Status Session::Impl::RunPlan(const std::shared_ptr<const Segment>& segment,
                               std::map<uint32_t, reference::RuntimeValue>& values) {
   const Plan& plan = *segment->plan;
-  Workers& mine = WorkersFor(segment);
+  Workers& mine = WorkersFor(segment->plan);
   std::vector<const ir::Tensor*> fed;
   int64_t rows = 1;
   for (const PlanPort& port : plan.inputs) {
@@ -130,15 +131,16 @@ Status Session::Impl::RunPlan(const std::shared_ptr<const Segment>& segment,
   for (const PlanPort& port : plan.outputs)
     results.emplace_back(static_cast<size_t>(port.bytes * rows));
 
-  const int64_t threads = std::min<int64_t>(rows, ThreadCount());
+  // Either rows run side by side, or the steps of one row use the threads.
+  const int64_t threads = plan.threads > 1 ? 1 : std::min<int64_t>(rows, ThreadCount());
   while (static_cast<int64_t>(mine.contexts.size()) < threads) {
     mine.contexts.push_back(std::make_unique<PlanContext>(segment->plan));
+    mine.contexts.back()->set_profiling(profiling);
   }
   std::vector<Status> statuses(static_cast<size_t>(threads));
   std::atomic<int64_t> next{0};
   const auto work = [&](int64_t worker) {
-    // Each worker has oneDNN to itself, on one thread: so were the primitives made.
-    const OneThread one_thread;
+    const ThreadScope threads_back(1);
     PlanContext& context = *mine.contexts[static_cast<size_t>(worker)];
     std::vector<const std::byte*> inputs(fed.size());
     std::vector<std::byte*> outputs(results.size());
@@ -235,7 +237,7 @@ StatusOr<std::vector<ir::Tensor>> Session::Impl::Run(
     first = false;
     std::erase_if(live, [](const LiveValue& value) { return value.dtype == ir::DType::kString; });
     AZ_ASSIGN_OR_RETURN(const std::shared_ptr<const Segment> segment,
-                        program->SegmentAt(variant, at, live));
+                        program->SegmentAt(variant, at, live, ThreadCount()));
     if (segment->lone) {
       AZ_RETURN_IF_ERROR(RunLone(*segment, *variant, values));
     } else {
@@ -269,6 +271,32 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 StatusOr<std::vector<ir::Tensor>> Session::Run(const std::map<std::string, ir::Tensor>& feeds) {
   return impl_->Run(feeds);
+}
+
+void Session::set_profiling(bool on) {
+  impl_->profiling = on;
+  for (Impl::Workers& entry : impl_->workers) {
+    for (const auto& context : entry.contexts) context->set_profiling(on);
+  }
+}
+
+std::vector<StepProfile> Session::Profile() const {
+  std::vector<StepProfile> profile;
+  for (const Impl::Workers& entry : impl_->workers) {
+    std::vector<StepProfile> steps;
+    for (const Step& step : entry.plan->steps) steps.push_back({step.info});
+    bool ran = false;
+    for (const auto& context : entry.contexts) {
+      if (context->profiled_runs() == 0) continue;
+      ran = true;
+      for (size_t i = 0; i < steps.size(); ++i) {
+        steps[i].runs += context->profiled_runs();
+        steps[i].seconds += static_cast<double>(context->nanos()[i]) * 1e-9;
+      }
+    }
+    if (ran) profile.insert(profile.end(), steps.begin(), steps.end());
+  }
+  return profile;
 }
 
 }  // namespace assize::engine

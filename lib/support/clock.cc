@@ -41,6 +41,12 @@ const Clock& SystemClock() {
   return clock;
 }
 
+int64_t MonotonicNanos() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 std::string Rfc3339(int64_t unix_seconds) {
   int64_t days = unix_seconds / kSecondsPerDay;
   int64_t rest = unix_seconds % kSecondsPerDay;

@@ -17,6 +17,8 @@ class Clock {
 };
 
 const Clock& SystemClock();
+// Nanoseconds since some fixed moment, for measuring single kernels; SystemClock's source.
+int64_t MonotonicNanos();
 
 class FixedClock final : public Clock {
  public:
