@@ -4,8 +4,9 @@
   scripts/setup bench
   .deps/peers/bin/python benchmarks/graphs/make.py [--only REGEX] [--assize build/release/assize] [--out FOLDER]
 
-NAME.onnx is the FP32 graph with a symbolic batch, NAME.int8.onnx its QDQ version made by `assize quantize` from
-NAME.calibration.npz. The manifest says for each file its SHA-256, parameters, multiply-adds of one row, opset
+NAME.onnx is the FP32 graph, NAME.int8.onnx its QDQ version made by `assize quantize` from NAME.calibration.npz;
+both kinds: the networks of light.py, mobile.py and transformer.py ("graph"), and the small real models of
+data_models.py ("data"). The manifest says for each file its SHA-256, parameters, multiply-adds of one row, opset
 and who quantized it. The same versions of the tools write the same bytes. What is there already and belongs to
 the same generator is kept; --again makes it anew.
 """
@@ -24,6 +25,7 @@ from onnx import numpy_helper
 import onnxruntime
 
 sys.dont_write_bytecode = True
+import data_models  # noqa: E402
 import light  # noqa: E402
 import mobile  # noqa: E402
 import transformer  # noqa: E402
@@ -39,18 +41,24 @@ PROBED = {"Conv", "Gemm", "MatMul"}
 
 
 def make_graph(name):
-    if name in light.NAMES:
-        return light.make(name)
-    return mobile.make(name) if name in MOBILE else transformer.make(name)
-
-
-def feeds(name, model, rows, purpose):
+    """The model, its calibration feed and one row to probe it with."""
     if name in TRANSFORMERS:
-        return transformer.feeds(rows, SEQUENCE, f"{name}/{purpose}")
-    return {model.graph.input[0].name: weights.images(f"{name}/{purpose}", rows)}
+        return (transformer.make(name), transformer.feeds(CALIBRATION_ROWS, SEQUENCE, f"{name}/calibration"),
+                transformer.feeds(1, SEQUENCE, f"{name}/probe"))
+    if name in light.NAMES + MOBILE:
+        model = light.make(name) if name in light.NAMES else mobile.make(name)
+        data = model.graph.input[0].name
+        return (model, {data: weights.images(f"{name}/calibration", CALIBRATION_ROWS)},
+                {data: weights.images(f"{name}/probe", 1)})
+    path, rows = data_models.models()[name]
+    model = onnx.load(path)
+    stored = {i.name for i in model.graph.initializer}
+    data = next(i.name for i in model.graph.input if i.name not in stored)
+    calibration = np.ascontiguousarray(rows(), np.float32)
+    return model, {data: calibration}, {data: calibration[:1]}
 
 
-def probe(name, model, where):
+def probe(model, given, where):
     """The values of one row through the graph as written: value name -> array, of all that PROBED ops read first
     and write."""
     watched = onnx.ModelProto()
@@ -72,12 +80,13 @@ def probe(name, model, where):
     finally:
         os.unlink(path)
     names = [o.name for o in session.get_outputs()]
-    given = feeds(name, model, 1, "probe")
     return given | dict(zip(names, session.run(names, given)))
 
 
-def check_alive(name, model, values):
-    """Refuses a network whose values explode or die on their way: its speed and its int8 would tell nothing."""
+def check_alive(name, model, values, limits):
+    """Refuses a network whose values explode or die on their way: its speed and its int8 would tell nothing.
+
+    `limits`: of the standard deviation of what PROBED ops write."""
     makers = {out: node for node in model.graph.node for out in node.output}
     deviations = []
     for key, array in values.items():
@@ -86,14 +95,14 @@ def check_alive(name, model, values):
         if key in makers and makers[key].op_type in PROBED:
             deviations.append((float(array.std()), key))
     low, high = min(deviations), max(deviations)
-    if low[0] < 0.02 or high[0] > 200:
-        raise SystemExit(f"{name}: standard deviations from {low} to {high}, expected within 0.02 to 200")
+    if low[0] < limits[0] or high[0] > limits[1]:
+        raise SystemExit(f"{name}: standard deviations from {low} to {high}, expected within {limits}")
     return {"smallest": round(low[0], 3), "largest": round(high[0], 3)}
 
 
 def element_count(model):
     return sum(int(np.prod(i.dims)) for i in model.graph.initializer
-               if i.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.INT8))
+               if i.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.INT8, onnx.TensorProto.INT32))
 
 
 def multiply_adds(model, values):
@@ -139,12 +148,13 @@ def sha256(path):
 
 def describe(name, path):
     model = onnx.load(path)
+    stored = {i.name for i in model.graph.initializer}
     return {
         "file": path.name, "sha256": sha256(path), "bytes": path.stat().st_size,
         "parameters": element_count(model), "nodes": len(model.graph.node),
         "opset": next(o.version for o in model.opset_import if o.domain == ""),
         "inputs": {i.name: [d.dim_param or d.dim_value for d in i.type.tensor_type.shape.dim]
-                   for i in model.graph.input},
+                   for i in model.graph.input if i.name not in stored},
     }
 
 
@@ -169,21 +179,22 @@ def main():
     assize = None if arguments.fp32_only else find_assize(arguments.assize)
     generator = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(HERE.glob("*.py")) if p.name != "make.py"))
     tag = f"{generator.hexdigest()[:16]} onnx {onnx.__version__} numpy {np.__version__}"
-    for name in light.NAMES + MOBILE + TRANSFORMERS:
+    for name in list(data_models.models()) + light.NAMES + MOBILE + TRANSFORMERS:
         if not re.search(arguments.only, name):
             continue
         source, target = arguments.out / f"{name}.onnx", arguments.out / f"{name}.int8.onnx"
         calibration = arguments.out / f"{name}.calibration.npz"
         entry = manifest["graphs"].get(name, {})
         if arguments.again or entry.get("generator") != tag or not source.exists() or not calibration.exists():
-            model = make_graph(name)
+            model, rows, one = make_graph(name)
             onnx.checker.check_model(model)
-            values = probe(name, model, source)
-            deviations = check_alive(name, model, values)
+            values = probe(model, one, source)
+            kind = "graph" if name in light.NAMES + MOBILE + TRANSFORMERS else "data"
+            deviations = check_alive(name, model, values, limits=(0.02, 200) if kind == "graph" else (0, np.inf))
             macs = multiply_adds(model, values)
             onnx.save(model, source)
-            np.savez(calibration, **feeds(name, model, CALIBRATION_ROWS, "calibration"))
-            entry = {"generator": tag, "fp32": describe(name, source) | {"multiply_adds": macs, "std": deviations}}
+            np.savez(calibration, **rows)
+            entry = {"generator": tag, "kind": kind, "fp32": describe(name, source) | {"multiply_adds": macs, "std": deviations}}
             print(f"{name}: {entry['fp32']['parameters'] / 1e6:.2f} M parameters, {macs / 1e6:.0f} M multiply-adds, "
                   f"std {deviations['smallest']} to {deviations['largest']}", flush=True)
         if assize and (arguments.again or "int8" not in entry or not target.exists()):
