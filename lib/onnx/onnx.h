@@ -17,7 +17,7 @@
 namespace assize::onnx {
 
 struct ImportLimits {
-  uint64_t max_model_bytes = uint64_t{512} << 20;          // of the protobuf file; hard limit 2 GiB - 1
+  uint64_t max_model_bytes = uint64_t{1} << 30;            // of the protobuf file; hard limit 2 GiB - 1
   uint64_t max_external_bytes = uint64_t{64} << 30;        // of all external data files together
   int max_subgraph_depth = 32;
   int max_type_depth = 16;                                 // of sequences, optionals and maps in each other
