@@ -9,6 +9,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12's flow analysis warns inside the standard library at -O2 (PR 105562 and its kin).
   target_compile_options(assize_flags INTERFACE -Wno-maybe-uninitialized -Wno-restrict
     -Wno-stringop-overflow -Wno-array-bounds -Wno-dangling-pointer -Wno-stringop-overread)
+  # Vectors wider than the baseline's registers are passed to inlined functions alone.
+  target_compile_options(assize_flags INTERFACE -Wno-psabi)
 endif()
 if(ASSIZE_SANITIZE)
   target_compile_options(assize_flags INTERFACE -fsanitize=${ASSIZE_SANITIZE} -fno-omit-frame-pointer)

@@ -56,6 +56,25 @@ dnnl::memory::desc Describe(const ir::Shape& dims, ir::DType dtype,
   return {dims, DnnlType(dtype), dnnl::memory::dims(strides)};
 }
 
+bool AppendActivation(const UnaryOpSpec& activation, dnnl::post_ops& post) {
+  switch (activation.kind) {
+    case Unary::kRelu:
+      post.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+      return true;
+    case Unary::kClip:
+      post.append_eltwise(dnnl::algorithm::eltwise_clip, activation.a, activation.b);
+      return true;
+    case Unary::kGelu:
+      post.append_eltwise(dnnl::algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
+      return true;
+    case Unary::kGeluTanh:
+      post.append_eltwise(dnnl::algorithm::eltwise_gelu_tanh, 0.0f, 0.0f);
+      return true;
+    default:
+      return false;
+  }
+}
+
 void SetDnnlStep(Step& step, const dnnl::primitive& primitive, std::vector<DnnlArgument> arguments,
                  int64_t samples) {
   for (const DnnlArgument& argument : arguments) step.reads.push_back(argument.storage);

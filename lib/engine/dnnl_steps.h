@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/engine/kernels/elementwise.h"
 #include "lib/engine/plan.h"
 
 namespace assize::engine {
@@ -28,6 +29,9 @@ struct DnnlArgument {
   int storage;
   int64_t sample_bytes = 0;
 };
+
+// Appends what a primitive does to its results; false when the library's kernels do not know it.
+bool AppendActivation(const UnaryOpSpec& activation, dnnl::post_ops& post);
 
 // A step that runs `primitive` `samples` times.
 void SetDnnlStep(Step& step, const dnnl::primitive& primitive, std::vector<DnnlArgument> arguments,

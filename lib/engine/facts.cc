@@ -83,9 +83,13 @@ bool IsUnarySameShape(const ir::Node& node) {
   return IsOnnx(node) && kOps.contains(node.op_type);
 }
 
+bool IsAdd(const ir::Node& node) {
+  return IsOnnx(node) && node.inputs.size() == 2 && (node.op_type == "Add" || node.op_type == "Sum");
+}
+
 bool IsBinaryArithmetic(const ir::Node& node) {
   static const std::set<std::string_view> kOps = {"Add", "Sub", "Mul", "Div", "Pow", "PRelu"};
-  return IsOnnx(node) && kOps.contains(node.op_type);
+  return IsOnnx(node) && (kOps.contains(node.op_type) || IsAdd(node));
 }
 
 std::optional<Shape> Broadcast(const Shape& a, const Shape& b) {

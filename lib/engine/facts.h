@@ -55,6 +55,8 @@ class Facts {
 bool IsUnarySameShape(const ir::Node& node);
 // Ops on two operands with broadcasting that keep the element type.
 bool IsBinaryArithmetic(const ir::Node& node);
+// Add, or Sum of two.
+bool IsAdd(const ir::Node& node);
 // Domain "" and its alias.
 bool IsOnnx(const ir::Node& node);
 std::optional<ir::Shape> Broadcast(const ir::Shape& a, const ir::Shape& b);

@@ -126,16 +126,23 @@ Status Lowering::Emit(const Unit& unit) {
   if (unit.nodes.size() == 1 && unit.kind == Unit::Kind::kNode) return EmitReference(unit.head);
   for (const ir::ValueRef read : unit.reads) ++uses_left_[read.index];
   std::vector<ir::NodeRef> todo;
-  for (const ir::NodeRef ref : unit.nodes) {
+  // Depth first: what a node reads stands before it.
+  std::vector<std::pair<ir::NodeRef, bool>> stack;
+  for (size_t i = unit.nodes.size(); i-- > 0;) stack.emplace_back(unit.nodes[i], false);
+  while (!stack.empty()) {
+    const auto [ref, ready] = stack.back();
+    stack.pop_back();
+    if (std::find(todo.begin(), todo.end(), ref) != todo.end()) continue;
+    if (ready) {
+      todo.push_back(ref);
+      continue;
+    }
+    stack.emplace_back(ref, true);
     for (const ir::ValueRef input : graph_.node(ref).inputs) {
       if (!input || operands_.contains(input.index) || facts_.IsEvaluable(input)) continue;
       const ir::NodeRef producer = graph_.value(input).producer;
-      if (producer && graph_.node(producer).op_type == "DequantizeLinear" &&
-          std::find(todo.begin(), todo.end(), producer) == todo.end()) {
-        todo.push_back(producer);
-      }
+      if (producer) stack.emplace_back(producer, false);
     }
-    todo.push_back(ref);
   }
   for (const ir::NodeRef ref : todo) {
     current_label_ = ir::NodeLabel(graph_, ref);
@@ -180,6 +187,12 @@ bool Lowering::EmitNative(const Unit& unit) {
       return LowerQuantMove(unit);
     case Unit::Kind::kQuantAverage:
       return LowerQuantAverage(unit);
+    case Unit::Kind::kActivation:
+      return LowerActivation(unit);
+    case Unit::Kind::kLayerNorm:
+      return LowerLayerNorm(unit);
+    case Unit::Kind::kAttention:
+      return LowerAttention(unit);
     case Unit::Kind::kNode:
       break;
   }

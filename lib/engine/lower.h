@@ -12,6 +12,7 @@
 
 #include "lib/engine/dnnl_steps.h"
 #include "lib/engine/facts.h"
+#include "lib/engine/kernels/byte_grid.h"
 #include "lib/engine/plan.h"
 #include "lib/engine/units.h"
 
@@ -29,6 +30,11 @@ struct Work {
   bool integer = false;
   int threads = 1;
 };
+
+// Elements that are worth waking a thread for, in loops that do little with each.
+inline constexpr int64_t kGrain = 32768;
+
+simd::ByteGrid GridOf(const QuantParams& params);
 
 // Plans the nodes `order`; `inputs` are fed, `outputs` returned, both plain. Facts of all values
 // must be known.
@@ -93,6 +99,9 @@ class Lowering {
   bool LowerBinary(const Unit& unit);
   bool LowerBatchNormalization(const Unit& unit);
   bool LowerSoftmax(const Unit& unit);
+  bool LowerActivation(const Unit& unit);
+  bool LowerLayerNorm(const Unit& unit);  // lower_norm.cc
+  bool LowerAttention(const Unit& unit);  // lower_attention.cc
   bool LowerPool(const Unit& unit);      // lower_pool.cc
   bool LowerMove(const Unit& unit);      // lower_move.cc
   bool LowerQuantize(const Unit& unit);  // lower_quantize.cc

@@ -4,7 +4,9 @@
 
 #include "lib/analysis/ops.h"
 #include "lib/engine/kernels/elementwise.h"
+#include "lib/engine/kernels/transcendental.h"
 #include "lib/engine/lower.h"
+#include "lib/support/parallel.h"
 
 namespace assize::engine {
 namespace {
@@ -27,10 +29,21 @@ std::vector<int64_t> BroadcastStrides(const Operand& operand, const Shape& dims)
 Operand Lowering::Activated(const Operand& x, const UnaryOpSpec& activation) {
   const Operand y = ResultLike(x, DType::kFloat);
   AddStep("own:activation", {x}, {y}, [x, y, activation, count = x.count()](const StepContext& c) {
-    RunUnary(activation, c.at<const float>(x), c.at<float>(y), count);
+    ParallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
+      RunUnaryFast(activation, c.at<const float>(x) + begin, c.at<float>(y) + begin, end - begin);
+    });
     return OkStatus();
   });
   return y;
+}
+
+bool Lowering::LowerActivation(const Unit& unit) {
+  const Operand x = Get(unit.reads[0]);
+  if (!x.defined() || x.dtype != DType::kFloat) return false;
+  Operand y = Activated(x, *unit.activation);
+  if (unit.result) y = Quantized(y, *unit.result);
+  Bind(unit.writes[0], y);
+  return true;
 }
 
 Operand Lowering::AddedTo(const Operand& a, const Operand& b) {
@@ -159,6 +172,13 @@ bool Lowering::LowerSoftmax(const Unit& unit) {
   }
   const Operand y = ResultLike(x, DType::kFloat);
   AddStep(log ? "own:log-softmax" : "own:softmax", {x}, {y}, [=](const StepContext& c) {
+    if (inner == 1 && !log) {
+      ParallelRanges(outer, kGrain / middle + 1, [&](int64_t begin, int64_t end) {
+        simd::SoftmaxRows(c.at<const float>(x) + begin * middle, c.at<float>(y) + begin * middle,
+                          end - begin, middle);
+      });
+      return OkStatus();
+    }
     RunSoftmax(c.at<const float>(x), c.at<float>(y), outer, middle, inner, log);
     return OkStatus();
   });

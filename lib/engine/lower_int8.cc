@@ -59,7 +59,8 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   Operand residual;
   bool fuse_residual = false;
   if (unit.residual) {
-    residual = In(Get(unit.residual), Layout::kChannelsLast, "residual");
+    residual =
+        In(Get(unit.residual), conv ? Layout::kChannelsLast : Layout::kPlain, "residual");
     if (!residual.defined()) return false;
     // In place, so the bytes must mean the same: quantized on quantized, float on float.
     fuse_residual = unit.residual_params.has_value() == unit.result.has_value();
@@ -67,8 +68,8 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
       fuse_residual = unit.residual_params->dtype == unit.result->dtype;
   }
   const bool finish_here = !unit.residual || fuse_residual;
-  const bool activation_fits = !unit.activation || unit.activation->kind == Unary::kRelu ||
-                               unit.activation->kind == Unary::kClip;
+  dnnl::post_ops ignored;
+  const bool activation_fits = !unit.activation || AppendActivation(*unit.activation, ignored);
   const std::optional<QuantParams> out =
       finish_here && activation_fits ? unit.result : std::nullopt;
   const DType y_type = out ? out->dtype : DType::kFloat;
@@ -161,13 +162,7 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
     }
   }
   std::optional<UnaryOpSpec> rest = unit.activation;
-  if (finish_here && rest && rest->kind == Unary::kRelu) {
-    post.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-    rest.reset();
-  } else if (finish_here && rest && rest->kind == Unary::kClip) {
-    post.append_eltwise(dnnl::algorithm::eltwise_clip, rest->a, rest->b);
-    rest.reset();
-  }
+  if (finish_here && rest && AppendActivation(*rest, post)) rest.reset();
   attr.set_post_ops(post);
 
   std::vector<DnnlArgument> arguments;

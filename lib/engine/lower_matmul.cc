@@ -121,16 +121,19 @@ bool Lowering::LowerMatMul(const Unit& unit) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   dnnl::post_ops post;
-  if (!late_c.defined() && rest && rest->kind == Unary::kRelu) {
-    post.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-    rest.reset();
+  Operand residual;
+  const memory::desc dst_md = Describe(y_flat, DType::kFloat, StridesOf(y_flat, Layout::kPlain));
+  if (unit.residual) {
+    residual = Plain(unit.residual);
+    if (!residual.defined() || residual.dtype != DType::kFloat || late_c.defined()) return false;
+    post.append_binary(dnnl::algorithm::binary_add, dst_md);
   }
+  if (!late_c.defined() && rest && AppendActivation(*rest, post)) rest.reset();
   attr.set_post_ops(post);
   const memory::desc src_md = Describe(a_dims, DType::kFloat, a_strides);
   const memory::desc plain_b = Describe(b_dims, DType::kFloat, b_strides);
   const memory::desc b_md =
       constant_b ? memory::desc(b_dims, memory::data_type::f32, memory::format_tag::any) : plain_b;
-  const memory::desc dst_md = Describe(y_flat, DType::kFloat, StridesOf(y_flat, Layout::kPlain));
   Shape bias_dims(rank, 1);
   bias_dims.back() = columns;
   const memory::desc bias_md =
@@ -168,6 +171,10 @@ bool Lowering::LowerMatMul(const Unit& unit) {
   std::vector<DnnlArgument> arguments = {{DNNL_ARG_SRC, src_md, a.storage},
                                          {DNNL_ARG_WEIGHTS, pd.weights_desc(), b_storage},
                                          {DNNL_ARG_DST, dst_md, y.storage}};
+  if (residual.defined()) {
+    arguments.push_back(
+        {DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, dst_md, residual.storage});
+  }
   if (shifted) {
     const std::vector<float> bias(shift.begin(), shift.end());
     arguments.push_back({DNNL_ARG_BIAS, bias_md, ConstantFloats(bias).storage});

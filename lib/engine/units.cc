@@ -23,13 +23,13 @@ class Grouping {
       : facts_(facts),
         graph_(facts.graph()),
         order_(order),
-        keep_(keep),
-        integer_kernels_(integer_kernels) {
-    for (const NodeRef node : order) in_order_.insert(node.index);
-  }
+        integer_kernels_(integer_kernels),
+        readers_(graph_, order, keep),
+        patterns_(facts, readers_) {}
 
   std::vector<Unit> Run() {
     std::vector<Unit> units;
+    FindPatterns(units);
     for (const NodeRef ref : order_) {
       if (covered_.contains(ref.index)) continue;
       Unit unit = Match(ref);
@@ -37,10 +37,11 @@ class Grouping {
       units.push_back(std::move(unit));
     }
     // A unit runs where its last node stood: by then everything it reads is there.
-    std::map<uint32_t, size_t> position;
-    for (size_t i = 0; i < order_.size(); ++i) position[order_[i].index] = i;
+    const auto position = [&](const Unit& unit) {
+      return readers_.Position(unit.place ? unit.place : unit.nodes.back());
+    };
     std::stable_sort(units.begin(), units.end(), [&](const Unit& a, const Unit& b) {
-      return position[a.nodes.back().index] < position[b.nodes.back().index];
+      return position(a) < position(b);
     });
     return units;
   }
@@ -48,8 +49,103 @@ class Grouping {
  private:
   const ir::Node& node(NodeRef ref) const { return graph_.node(ref); }
 
+  // Attention and layer normalization become units at once; GELU waits for the contraction that may
+  // take it.
+  void FindPatterns(std::vector<Unit>& units) {
+    const auto free = [&](const std::vector<NodeRef>& nodes) {
+      return std::none_of(nodes.begin(), nodes.end(),
+                          [&](NodeRef node) { return covered_.contains(node.index); });
+    };
+    const auto take = [&](Unit unit) {
+      for (const NodeRef node : unit.nodes) covered_.insert(node.index);
+      units.push_back(std::move(unit));
+    };
+    for (const NodeRef ref : order_) {
+      const std::string_view op = node(ref).op_type;
+      if (op == "Softmax") {
+        auto match = patterns_.Attention(ref);
+        if (!match || !free(match->nodes)) continue;
+        Unit unit;
+        unit.kind = Unit::Kind::kAttention;
+        unit.head = ref;
+        unit.nodes = match->nodes;
+        unit.reads = {match->q.base, match->k.base, match->v.base};
+        if (match->mask) unit.reads.push_back(match->mask);
+        ValueRef tail = match->y;
+        if (integer_kernels_) TakeSink(unit, tail);
+        unit.writes = {tail};
+        unit.attention = std::move(match);
+        take(std::move(unit));
+      } else if (op == "ReduceMean" || op == "LayerNormalization") {
+        auto match = op == "ReduceMean" ? patterns_.LayerNorm(ref) : patterns_.LayerNormNode(ref);
+        if (!match || !free(match->nodes)) continue;
+        Unit unit;
+        unit.kind = Unit::Kind::kLayerNorm;
+        unit.head = ref;
+        unit.nodes = match->nodes;
+        unit.place = match->nodes.back();
+        unit.reads = {match->x};
+        unit.writes = {match->y};
+        if (integer_kernels_) TakeGrid(unit, match->y);
+        unit.norm = std::move(match);
+        take(std::move(unit));
+      } else if (op == "Erf" || op == "Tanh") {
+        auto match = patterns_.Gelu(ref);
+        if (!match || !free(match->nodes)) continue;
+        gelus_[match->x.index] = std::move(*match);
+      }
+    }
+  }
+
+  // The first QuantizeLinear among the readers of `value`: its result is made on the way, whoever
+  // else reads the floats.
+  void TakeGrid(Unit& unit, ValueRef value) {
+    for (const NodeRef reader : readers_.Inside(value)) {
+      if (!IsOnnx(node(reader)) || covered_.contains(reader.index)) continue;
+      const auto params = Sink(reader);
+      if (!params || node(reader).inputs[0] != value) continue;
+      unit.result = params;
+      unit.quantized = node(reader).outputs[0];
+      unit.nodes.push_back(reader);
+      unit.writes.push_back(unit.quantized);
+      return;
+    }
+  }
+
+  const GeluMatch* GeluOf(ValueRef value) const {
+    const auto found = gelus_.find(value.index);
+    if (found == gelus_.end()) return nullptr;
+    const bool free = std::none_of(found->second.nodes.begin(), found->second.nodes.end(),
+                                   [&](NodeRef node) { return covered_.contains(node.index); });
+    return free ? &found->second : nullptr;
+  }
+
+  static UnaryOpSpec SpecOf(const GeluMatch& match) {
+    return {match.tanh ? Unary::kGeluTanh : Unary::kGelu};
+  }
+
+  // A GELU whose first node is `ref`, on its own.
+  std::optional<Unit> MatchGelu(NodeRef ref) {
+    for (const ValueRef x : node(ref).inputs) {
+      const GeluMatch* match = x ? GeluOf(x) : nullptr;
+      if (match == nullptr || match->nodes.front() != ref) continue;
+      Unit unit;
+      unit.kind = Unit::Kind::kActivation;
+      unit.head = ref;
+      unit.nodes = match->nodes;
+      unit.reads = {match->x};
+      unit.activation = SpecOf(*match);
+      ValueRef tail = match->y;
+      if (integer_kernels_) TakeSink(unit, tail);
+      unit.writes = {tail};
+      return unit;
+    }
+    return std::nullopt;
+  }
+
   Unit Match(NodeRef ref) {
     const ir::Node& n = node(ref);
+    if (std::optional<Unit> unit = MatchGelu(ref)) return *std::move(unit);
     if (IsOnnx(n)) {
       if (n.op_type == "Conv" || n.op_type == "Gemm" || n.op_type == "MatMul") {
         if (integer_kernels_) {
@@ -80,12 +176,9 @@ class Grouping {
 
   // The one node that reads `value`, when nobody else does and it belongs to this plan.
   std::optional<NodeRef> OnlyReader(ValueRef value) const {
-    const ir::Value& v = graph_.value(value);
-    if (keep_.contains(value.index) || v.graph_output_uses > 0) return std::nullopt;
-    if (v.uses.size() != 1 || v.uses[0].capture) return std::nullopt;
-    const NodeRef reader = v.uses[0].node;
-    if (!in_order_.contains(reader.index) || covered_.contains(reader.index)) return std::nullopt;
-    return IsOnnx(node(reader)) ? std::optional(reader) : std::nullopt;
+    const auto reader = readers_.Only(value);
+    if (!reader || covered_.contains(reader->index)) return std::nullopt;
+    return IsOnnx(node(*reader)) ? reader : std::nullopt;
   }
 
   // Scale and zero point when they are known, whole-tensor, float and 8 bits.
@@ -238,6 +331,17 @@ class Grouping {
     // A Gemm whose third operand runs adds it in a step of its own: nothing may come between.
     const bool closed = !conv && b && !facts_.IsEvaluable(b);
     while (!closed) {
+      if (const GeluMatch* gelu = GeluOf(tail); gelu != nullptr && !unit.activation) {
+        const auto all = readers_.All(tail);
+        const bool alone = all && std::all_of(all->begin(), all->end(), [&](NodeRef reader) {
+          return std::find(gelu->nodes.begin(), gelu->nodes.end(), reader) != gelu->nodes.end();
+        });
+        if (!alone) break;
+        unit.activation = SpecOf(*gelu);
+        unit.nodes.insert(unit.nodes.end(), gelu->nodes.begin(), gelu->nodes.end());
+        tail = gelu->y;
+        continue;
+      }
       const auto reader = OnlyReader(tail);
       if (!reader) break;
       const ir::Node& next = node(*reader);
@@ -246,8 +350,8 @@ class Grouping {
       if (result == nullptr || result->dims != dims || next.outputs.size() != 1) break;
       if (!unit.activation && !unit.residual && TakeAffine(unit, *reader, tail, dims, axis)) {
         // taken
-      } else if (conv && next.op_type == "Add" && !unit.residual && !unit.activation &&
-                 next.inputs.size() == 2 && next.inputs[0] != next.inputs[1]) {
+      } else if (IsAdd(next) && !unit.residual && !unit.activation &&
+                 next.inputs[0] != next.inputs[1]) {
         const ValueRef other = next.inputs[0] == tail ? next.inputs[1] : next.inputs[0];
         const ValueFact* fact = facts_.Find(other);
         if (fact == nullptr || fact->evaluable || fact->dims != dims ||
@@ -359,7 +463,7 @@ class Grouping {
       unit.kind = Unit::Kind::kQuantAverage;
       unit.sources[0] = Source(n.inputs[0]);
       if (!unit.sources[0] || !TakeSink(unit, tail)) return std::nullopt;
-    } else if ((op == "Add" || op == "Sub" || op == "Mul" || op == "Div") && n.inputs.size() == 2) {
+    } else if ((IsAdd(n) || op == "Sub" || op == "Mul" || op == "Div") && n.inputs.size() == 2) {
       unit.kind = Unit::Kind::kQuantBinary;
       for (size_t i = 0; i < 2; ++i) {
         unit.sources[i] = Source(n.inputs[i]);
@@ -395,9 +499,11 @@ class Grouping {
   Facts& facts_;
   const ir::Graph& graph_;
   const std::vector<NodeRef>& order_;
-  const std::set<uint32_t>& keep_;
   const bool integer_kernels_;
-  std::set<uint32_t> in_order_, covered_;
+  const Readers readers_;
+  Patterns patterns_;
+  std::map<uint32_t, GeluMatch> gelus_;  // by x
+  std::set<uint32_t> covered_;
 };
 
 }  // namespace
@@ -451,7 +557,11 @@ std::optional<UnaryOpSpec> UnarySpec(Facts& facts, NodeRef ref) {
   if (op == "Ceil") return done({Unary::kCeil});
   if (op == "Erf") return done({Unary::kErf});
   if (op == "Softplus") return done({Unary::kSoftplus});
-  if (op == "Gelu" && read.Text("approximate", "none") == "none") return done({Unary::kGelu});
+  if (op == "Gelu") {
+    const std::string approximate = read.Text("approximate", "none");
+    if (approximate == "none") return done({Unary::kGelu});
+    if (approximate == "tanh") return done({Unary::kGeluTanh});
+  }
   return std::nullopt;
 }
 

@@ -15,6 +15,7 @@
 
 #include "lib/engine/facts.h"
 #include "lib/engine/kernels/elementwise.h"
+#include "lib/engine/patterns.h"
 #include "lib/ir/model.h"
 
 namespace assize::engine {
@@ -43,6 +44,9 @@ struct Unit {
     kQuantBinary,   // Add, Sub, Mul, Div of two quantized tensors, activation, QuantizeLinear
     kQuantMove,     // elements move (Reshape, MaxPool, Concat ...), quantized in and out
     kQuantAverage,  // AveragePool, GlobalAveragePool on integers
+    kActivation,    // `activation` of one float array, QuantizeLinear
+    kLayerNorm,     // `norm`, as float, quantized, or both
+    kAttention,     // `attention`, QuantizeLinear
   };
   Kind kind = Kind::kNode;
   ir::NodeRef head;  // the op itself
@@ -50,6 +54,7 @@ struct Unit {
       nodes;  // covered, in order; DequantizeLinear nodes in front are not (others may read them)
   std::vector<ir::ValueRef> reads;   // values needed at run time
   std::vector<ir::ValueRef> writes;  // values produced for others
+  ir::NodeRef place;                 // runs where this node stood; null: where the last one did
 
   // kContraction: y = activation(k[c] * op(x) + d[c] + residual); k and d per output channel, empty
   // for 1 and 0.
@@ -61,6 +66,10 @@ struct Unit {
   std::vector<std::optional<QuantSource>> sources;  // integer units: per input of `head`
   std::optional<QuantParams> result;                // QuantizeLinear at the end; absent: float
   std::vector<float> weight_scales;  // kContraction: of the weights, 1 or one per output channel
+
+  std::optional<LayerNormMatch> norm;
+  std::optional<AttentionMatch> attention;
+  ir::ValueRef quantized;  // kLayerNorm: what QuantizeLinear makes of its result; null: nothing does
 };
 
 // `order`: the nodes to group. `keep`: values that must exist because someone outside reads them.

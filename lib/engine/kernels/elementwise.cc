@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "lib/engine/kernels/simd.h"
+#include "lib/engine/kernels/transcendental.h"
 
 namespace assize::engine {
 namespace {
@@ -108,13 +109,38 @@ void RunUnary(const UnaryOpSpec& op, const float* src, float* dst, int64_t count
         const double v = x;
         return static_cast<float>(0.5 * v * (1.0 + std::erf(v * 0.70710678118654752440)));
       });
+    case Unary::kGeluTanh:
+      return Map(src, dst, count, [](float x) {
+        const double v = x;
+        return static_cast<float>(
+            0.5 * v * (1.0 + std::tanh(0.79788456080286535588 * (v + 0.044715 * v * v * v))));
+      });
     case Unary::kCopy:
       return Map(src, dst, count, [](float x) { return x; });
   }
 }
 
+void RunUnaryFast(const UnaryOpSpec& op, const float* src, float* dst, int64_t count) {
+  switch (op.kind) {
+    case Unary::kSigmoid:
+      return simd::SigmoidFloats(src, dst, count);
+    case Unary::kTanh:
+      return simd::TanhFloats(src, dst, count);
+    case Unary::kExp:
+      return simd::ExpFloats(src, dst, count);
+    case Unary::kErf:
+      return simd::ErfFloats(src, dst, count);
+    case Unary::kGelu:
+      return simd::GeluFloats(src, dst, count);
+    case Unary::kGeluTanh:
+      return simd::GeluTanhFloats(src, dst, count);
+    default:
+      return RunUnary(op, src, dst, count);
+  }
+}
+
 std::optional<Binary> BinaryFromName(std::string_view op_type) {
-  if (op_type == "Add") return Binary::kAdd;
+  if (op_type == "Add" || op_type == "Sum") return Binary::kAdd;  // Sum of two
   if (op_type == "Sub") return Binary::kSub;
   if (op_type == "Mul") return Binary::kMul;
   if (op_type == "Div") return Binary::kDiv;

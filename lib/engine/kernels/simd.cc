@@ -12,7 +12,7 @@ int Detect() {
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
     return 2;
   }
-  if (__builtin_cpu_supports("avx2")) return 1;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 1;
 #endif
   return 0;
 }
@@ -178,6 +178,8 @@ const char* Level() {
   const int now = level.load();
   return now == 2 ? "avx512" : now == 1 ? "avx2" : "baseline";
 }
+
+int CurrentLevel() { return level.load(std::memory_order_relaxed); }
 
 void LimitLevel(int limit) {
   const int most = Detect();

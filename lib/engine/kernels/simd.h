@@ -36,6 +36,8 @@ void MultiplyAccumulate(int32_t value, const int16_t* weights, int32_t* sums, in
 
 // The widest set this process uses: "avx512", "avx2" or "baseline".
 const char* Level();
+// The same as a number: 2, 1 or 0.
+int CurrentLevel();
 // For tests: at most this level (0 baseline, 1 AVX2, 2 AVX-512) from now on.
 void LimitLevel(int level);
 

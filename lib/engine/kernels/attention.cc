@@ -1,0 +1,209 @@
+// Tests: tests/engine/vector_kernels_test.cc.
+#include "lib/engine/kernels/attention.h"
+
+#include "lib/engine/kernels/vector_math.h"
+
+namespace assize::engine::simd {
+
+namespace {
+
+constexpr int64_t kBlock = 8;  // queries whose scores are held at a time
+
+int64_t Padded(int64_t n) { return (n + 15) / 16 * 16; }
+
+}  // namespace
+
+// Products of `Rows` rows of a (a_row apart, dense) with a panel b [terms, b_row], 16 * Vectors
+// columns of it, into c (c_row apart).
+template <int Rows, int Vectors>
+AZ_INLINE void Panel(const float* a, int64_t a_row, const float* b, int64_t b_row, int64_t terms,
+                     float* c, int64_t c_row) {
+  // Named, not indexed: arrays of vectors would live in memory.
+  vec::F16 s00{}, s01{}, s10{}, s11{}, s20{}, s21{}, s30{}, s31{}, s40{}, s41{}, s50{}, s51{},
+      s60{}, s61{}, s70{}, s71{};
+  for (int64_t t = 0; t < terms; ++t) {
+    const vec::F16 b0 = vec::Load(b + t * b_row);
+    vec::F16 b1{};
+    if (Vectors > 1) b1 = vec::Load(b + t * b_row + 16);
+#define AZ_STEP(R)                         \
+  if (Rows > R) {                          \
+    const float x = a[R * a_row + t];      \
+    s##R##0 += x * b0;                     \
+    if (Vectors > 1) s##R##1 += x * b1;    \
+  }
+    AZ_STEP(0) AZ_STEP(1) AZ_STEP(2) AZ_STEP(3) AZ_STEP(4) AZ_STEP(5) AZ_STEP(6) AZ_STEP(7)
+#undef AZ_STEP
+  }
+#define AZ_KEEP(R)                                                \
+  if (Rows > R) {                                                 \
+    vec::Store(c + R * c_row, s##R##0);                           \
+    if (Vectors > 1) vec::Store(c + R * c_row + 16, s##R##1);     \
+  }
+  AZ_KEEP(0) AZ_KEEP(1) AZ_KEEP(2) AZ_KEEP(3) AZ_KEEP(4) AZ_KEEP(5) AZ_KEEP(6) AZ_KEEP(7)
+#undef AZ_KEEP
+}
+
+// c [rows, columns] = a [rows, terms] b [terms, columns]; columns a multiple of 16.
+template <int Rows, int Vectors>
+AZ_INLINE void Block(const float* a, int64_t a_row, const float* b, int64_t b_row, int64_t terms,
+                     float* c, int64_t c_row, int64_t rows, int64_t columns) {
+  int64_t j = 0;
+  for (; j + 16 * Vectors <= columns; j += 16 * Vectors) {
+    int64_t r = 0;
+    for (; r + Rows <= rows; r += Rows)
+      Panel<Rows, Vectors>(a + r * a_row, a_row, b + j, b_row, terms, c + r * c_row + j, c_row);
+    for (; r < rows; ++r)
+      Panel<1, Vectors>(a + r * a_row, a_row, b + j, b_row, terms, c + r * c_row + j, c_row);
+  }
+  for (; j < columns; j += 16) {
+    int64_t r = 0;
+    for (; r + Rows <= rows; r += Rows)
+      Panel<Rows, 1>(a + r * a_row, a_row, b + j, b_row, terms, c + r * c_row + j, c_row);
+    for (; r < rows; ++r)
+      Panel<1, 1>(a + r * a_row, a_row, b + j, b_row, terms, c + r * c_row + j, c_row);
+  }
+}
+
+// Scores of one query to unnormalized weights; returns 1 / their sum. Lanes from `keys` on become
+// 0.
+AZ_INLINE float Weights(float* scores, int64_t keys, float scale, const float* mask,
+                        int64_t mask_key) {
+  const float lowest = -__builtin_inff();
+  const int64_t whole = keys / 16 * 16, rest = keys - whole;
+  vec::F16 tops = vec::Splat(lowest);
+  for (int64_t i = 0; i < whole; i += 16) {
+    vec::F16 s = vec::Load(scores + i) * scale;
+    if (mask != nullptr) {
+      if (mask_key == 1) {
+        s += vec::Load(mask + i);
+      } else {
+        for (int lane = 0; lane < 16; ++lane) s[lane] += mask[(i + lane) * mask_key];
+      }
+    }
+    vec::Store(scores + i, s);
+    tops = vec::Max(tops, s);
+  }
+  for (int64_t i = whole; i < keys; ++i) {
+    scores[i] *= scale;
+    if (mask != nullptr) scores[i] += mask[i * mask_key];
+    tops[0] = scores[i] > tops[0] ? scores[i] : tops[0];
+  }
+  const float top = vec::MaxLanes(tops);
+  vec::F16 sums = vec::Splat(0.0f);
+  for (int64_t i = 0; i < whole; i += 16) {
+    const vec::F16 e = vec::Exp(vec::Load(scores + i) - top);
+    sums += e;
+    vec::Store(scores + i, e);
+  }
+  if (rest > 0) {
+    vec::F16 e = vec::Exp(vec::LoadPart(scores + whole, rest, top) - top);
+    for (int64_t i = rest; i < 16; ++i) e[i] = 0.0f;
+    sums += e;
+    vec::Store(scores + whole, e);
+  }
+  return 1.0f / vec::SumLanes(sums);
+}
+
+template <int Rows, int Vectors>
+AZ_INLINE void AttentionBody(const AttentionShape& s, const float* q, const float* k,
+                             const float* v, const float* mask, void* y, float* scratch) {
+  const int64_t keys = (s.keys + 15) / 16 * 16, values = (s.value_depth + 15) / 16 * 16;
+  float* keys_turned = scratch;                       // [depth, keys]
+  float* dense = keys_turned + s.depth * keys;        // [keys, values]
+  float* queries = dense + s.keys * values;           // [kBlock, depth]
+  float* scores = queries + kBlock * s.depth;         // [kBlock, keys]
+  float* sums = scores + kBlock * keys;               // [kBlock, values]
+  // Sixteen keys at a time, so that both sides stay in cache.
+  for (int64_t j = 0; j < keys; j += 16) {
+    const int64_t some = s.keys - j < 16 ? s.keys - j : 16;
+    for (int64_t d = 0; d < s.depth; ++d) {
+      float* to = keys_turned + d * keys + j;
+      const float* from = k + j * s.k_row + d * s.k_depth;
+      for (int64_t i = 0; i < some; ++i) to[i] = from[i * s.k_row];
+      for (int64_t i = some; i < 16; ++i) to[i] = 0.0f;
+    }
+  }
+  for (int64_t j = 0; j < s.keys; ++j) {
+    const float* from = v + j * s.v_row;
+    float* to = dense + j * values;
+    for (int64_t d = 0; d < s.value_depth; ++d) to[d] = from[d * s.v_depth];
+    for (int64_t d = s.value_depth; d < values; ++d) to[d] = 0.0f;
+  }
+  for (int64_t row = 0; row < s.queries; row += kBlock) {
+    const int64_t rows = s.queries - row < kBlock ? s.queries - row : kBlock;
+    const float* left = q + row * s.q_row;
+    int64_t left_row = s.q_row;
+    if (s.q_depth != 1) {
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t d = 0; d < s.depth; ++d)
+          queries[r * s.depth + d] = left[r * s.q_row + d * s.q_depth];
+      }
+      left = queries, left_row = s.depth;
+    }
+    Block<Rows, Vectors>(left, left_row, keys_turned, keys, s.depth, scores, keys, rows, keys);
+    float inverse[kBlock];
+    for (int64_t r = 0; r < rows; ++r) {
+      inverse[r] = Weights(scores + r * keys, s.keys, s.scale,
+                           mask == nullptr ? nullptr : mask + (row + r) * s.mask_row, s.mask_key);
+    }
+    Block<Rows, Vectors>(scores, keys, dense, values, s.keys, sums, values, rows, values);
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* from = sums + r * values;
+      const int64_t at = (row + r) * s.y_row;
+      for (int64_t d = 0; d < values; d += 16) {
+        const int64_t some = s.value_depth - d < 16 ? s.value_depth - d : 16;
+        const vec::F16 result = vec::Load(from + d) * inverse[r];
+        if (s.quantized) {
+          const vec::B16 bytes = vec::ToBytes(result, s.grid);
+          uint8_t* to = static_cast<uint8_t*>(y) + at + d * s.y_depth;
+          if (some == 16 && s.y_depth == 1) {
+            vec::StoreBytes(to, bytes);
+          } else {
+            for (int64_t i = 0; i < some; ++i) to[i * s.y_depth] = bytes[i];
+          }
+        } else {
+          float* to = static_cast<float*>(y) + at + d * s.y_depth;
+          if (some == 16 && s.y_depth == 1) {
+            vec::Store(to, result);
+          } else {
+            for (int64_t i = 0; i < some; ++i) to[i * s.y_depth] = result[i];
+          }
+        }
+      }
+    }
+  }
+}
+
+int64_t AttentionScratch(const AttentionShape& s) {
+  const int64_t keys = Padded(s.keys), values = Padded(s.value_depth);
+  return s.depth * keys + s.keys * values + kBlock * (s.depth + keys + values);
+}
+
+#define AZ_HEAD_PARAMETERS                                                           \
+  (const AttentionShape& s, const float* q, const float* k, const float* v,          \
+   const float* mask, void* y, float* scratch)
+
+#if defined(__x86_64__) && defined(__GNUC__)
+// Tiles as the registers of each set hold them: 32 of 16 floats, 16 of 8, 16 of 4.
+__attribute__((AZ_FUSED target("avx512f,avx512bw,avx512vl,avx512dq,fma"))) static void
+    AttentionHead512 AZ_HEAD_PARAMETERS {
+  AttentionBody<8, 2>(s, q, k, v, mask, y, scratch);
+}
+__attribute__((AZ_FUSED target("avx2,fma"))) static void AttentionHead256 AZ_HEAD_PARAMETERS {
+  AttentionBody<4, 1>(s, q, k, v, mask, y, scratch);
+}
+#endif
+__attribute__((AZ_FUSED used)) static void AttentionHead128 AZ_HEAD_PARAMETERS {
+  AttentionBody<2, 1>(s, q, k, v, mask, y, scratch);
+}
+
+void AttentionHead AZ_HEAD_PARAMETERS {
+#if defined(__x86_64__) && defined(__GNUC__)
+  const int now = CurrentLevel();
+  if (now == 2) return AttentionHead512(s, q, k, v, mask, y, scratch);
+  if (now == 1) return AttentionHead256(s, q, k, v, mask, y, scratch);
+#endif
+  AttentionHead128(s, q, k, v, mask, y, scratch);
+}
+
+}  // namespace assize::engine::simd

@@ -1,0 +1,130 @@
+// Sixteen floats at a time: loads, stores, and exp, erf, tanh without branches.
+//
+// For the bodies of kernels/variants.h alone. Compilers split the vectors where the instruction set
+// is narrower; the operations on each lane stay the same, so every set gives the same bits. The
+// polynomials are minimax fits of our own; errors are below 2 ulp of the result for exp, and below
+// 2e-7 for erf and tanh. Tests: tests/engine/vector_kernels_test.cc.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/engine/kernels/byte_grid.h"
+#include "lib/engine/kernels/variants.h"
+
+namespace assize::engine::vec {
+
+typedef float F16 __attribute__((vector_size(64)));
+typedef int32_t I16 __attribute__((vector_size(64)));
+typedef uint8_t B16 __attribute__((vector_size(16)));
+typedef uint8_t LooseB16 __attribute__((vector_size(16), aligned(1), may_alias));
+typedef float LooseF16 __attribute__((vector_size(64), aligned(4), may_alias));
+
+AZ_INLINE F16 Splat(float x) { return F16{} + x; }
+AZ_INLINE F16 Load(const float* p) { return *reinterpret_cast<const LooseF16*>(p); }
+AZ_INLINE void Store(float* p, F16 v) { *reinterpret_cast<LooseF16*>(p) = v; }
+// The first `count` lanes; the others are `fill`.
+AZ_INLINE F16 LoadPart(const float* p, int64_t count, float fill) {
+  F16 v = Splat(fill);
+  for (int64_t i = 0; i < count; ++i) v[i] = p[i];
+  return v;
+}
+AZ_INLINE void StorePart(float* p, F16 v, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) p[i] = v[i];
+}
+AZ_INLINE F16 AsFloats(I16 v) { return reinterpret_cast<F16>(v); }
+AZ_INLINE I16 AsInts(F16 v) { return reinterpret_cast<I16>(v); }
+AZ_INLINE F16 Min(F16 a, F16 b) { return b < a ? b : a; }  // NaN in `a` stays
+AZ_INLINE F16 Max(F16 a, F16 b) { return b > a ? b : a; }
+AZ_INLINE F16 Abs(F16 v) { return AsFloats(AsInts(v) & 0x7fffffff); }
+AZ_INLINE F16 WithSignOf(F16 v, F16 sign) {
+  return AsFloats((AsInts(v) & 0x7fffffff) | (AsInts(sign) & static_cast<int32_t>(0x80000000)));
+}
+
+// Lanes added pair by pair, always in the same tree.
+AZ_INLINE float SumLanes(F16 v) {
+  float t[16];
+  Store(t, v);
+  for (int step = 8; step > 0; step /= 2) {
+    for (int i = 0; i < step; ++i) t[i] += t[i + step];
+  }
+  return t[0];
+}
+AZ_INLINE float MaxLanes(F16 v) {  // NaN anywhere need not show: callers meet it again
+  float t[16];
+  Store(t, v);
+  float top = t[0];
+  for (int i = 1; i < 16; ++i) top = t[i] > top ? t[i] : top;
+  return top;
+}
+
+// e^x, with overflow to infinity and gradual underflow; NaN stays.
+AZ_INLINE F16 Exp(F16 x) {
+  x = Max(Min(x, Splat(89.0f)), Splat(-104.0f));
+  // x = n ln 2 + r, |r| <= ln 2 / 2; adding 1.5 * 2^23 rounds, and leaves n in the low bits.
+  const F16 magic = Splat(12582912.0f);
+  const F16 shifted = x * 1.44269504f + magic;
+  const F16 n = shifted - magic;
+  const F16 r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
+  F16 q = r * 1.395048662e-03f + 8.368889808e-03f;
+  q = q * r + 4.166620586e-02f;
+  q = q * r + 1.666651883e-01f;
+  q = q * r + 5.000000095e-01f;
+  const F16 y = r + (r * r) * q + 1.0f;
+  // 2^n in two factors, each a number whatever n is.
+  const I16 whole = AsInts(shifted) - AsInts(magic);
+  const I16 half = whole >> 1, rest = whole - half;
+  return y * AsFloats((half + 127) << 23) * AsFloats((rest + 127) << 23);
+}
+
+AZ_INLINE F16 Erf(F16 x) {
+  const F16 t = Min(Abs(x), Splat(4.0f));  // erf(4) rounds to 1
+  const F16 s = x * x;
+  F16 near = s * 7.933098062e-05f + -8.035028564e-04f;
+  near = near * s + 5.191291454e-03f;
+  near = near * s + -2.685548399e-02f;
+  near = near * s + 1.128362988e-01f;
+  near = near * s + -3.761263072e-01f;
+  near = near * s * x + x * 1.12837917f;
+  F16 far = t * 1.879736993e-04f + -2.964025148e-03f;  // log(1 - erf(t)) from t = 1 on
+  far = far * t + 2.190654978e-02f;
+  far = far * t + -1.032563511e-01f;
+  far = far * t + -6.379648335e-01f;
+  far = far * t + -1.127202373e+00f;
+  far = far * t + -3.124469239e-04f;
+  const F16 outer = WithSignOf(1.0f - Exp(far), x);
+  return (s < 1.0f) ? near : (s == s) ? outer : x;
+}
+
+AZ_INLINE F16 Tanh(F16 x) {
+  const F16 t = Min(Abs(x), Splat(10.0f));  // tanh(10) rounds to 1
+  const F16 s = x * x;
+  F16 near = s * -5.754776100e-03f + 2.068252756e-02f;
+  near = near * s + -5.375269393e-02f;
+  near = near * s + 1.333159384e-01f;
+  near = near * s + -3.333328740e-01f;
+  near = near * s * x + x;
+  const F16 outer = WithSignOf(1.0f - 2.0f / (Exp(t + t) + 1.0f), x);
+  return (s < 0.38f) ? near : (s == s) ? outer : x;
+}
+
+AZ_INLINE F16 Sigmoid(F16 x) { return 1.0f / (1.0f + Exp(-x)); }
+AZ_INLINE F16 Gelu(F16 x) { return (x * 0.5f) * (1.0f + Erf(x * 0.707106781f)); }
+AZ_INLINE F16 GeluTanh(F16 x) {
+  return (x * 0.5f) * (1.0f + Tanh((x + x * x * x * 0.044715f) * 0.797884561f));
+}
+
+// Rounds to even and saturates, as simd::Quantize does; NaN becomes the lowest value.
+AZ_INLINE B16 ToBytes(F16 x, const simd::ByteGrid& grid) {
+  F16 v = x / grid.scale;
+  const F16 low = Splat(grid.low), high = Splat(grid.high), magic = Splat(12582912.0f);
+  v = v > low ? v : low;
+  v = v < high ? v : high;
+  v = (v + magic) - magic;
+  return __builtin_convertvector(__builtin_convertvector(v, I16) + grid.zero, B16);
+}
+AZ_INLINE void StoreBytes(uint8_t* p, B16 v) { *reinterpret_cast<LooseB16*>(p) = v; }
+AZ_INLINE void StoreBytesPart(uint8_t* p, B16 v, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) p[i] = v[i];
+}
+
+}  // namespace assize::engine::vec
