@@ -95,13 +95,20 @@ class Lowering {
   // in real units, the scales of source and weights not in them.
   struct Int8Geometry;
   bool LowerInt8(const Unit& unit, const Int8Geometry& geometry);  // lower_int8.cc
+  // `step`: the real value of 1 in the sum, per channel.
+  bool LowerDepthwise(const Unit& unit, const Int8Geometry& geometry,
+                      const std::vector<double>& step, const QuantParams& out);
   bool LowerUnary(const Unit& unit);                               // lower_elementwise.cc
   bool LowerBinary(const Unit& unit);
   bool LowerBatchNormalization(const Unit& unit);
   bool LowerSoftmax(const Unit& unit);
   bool LowerActivation(const Unit& unit);
   bool LowerLayerNorm(const Unit& unit);  // lower_norm.cc
+  bool LowerLrn(const Unit& unit);
   bool LowerAttention(const Unit& unit);  // lower_attention.cc
+  bool LowerReduce(const Unit& unit);     // lower_reduce.cc
+  bool LowerCast(const Unit& unit);       // lower_cast.cc
+  bool LowerGather(const Unit& unit);
   bool LowerPool(const Unit& unit);      // lower_pool.cc
   bool LowerMove(const Unit& unit);      // lower_move.cc
   bool LowerQuantize(const Unit& unit);  // lower_quantize.cc

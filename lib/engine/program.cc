@@ -14,8 +14,8 @@
 namespace assize::engine {
 namespace {
 
-// Plans kept per program: more shapes than this in turn are planned anew.
-constexpr size_t kMaxPlans = 16;
+// Plans kept per program: one a shape and segment; more in turn are planned anew.
+constexpr size_t kMaxPlans = 64;
 constexpr size_t kMaxVariants = 8;
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace assize::engine {
 namespace {
 
 // Contexts (arenas) kept per session, over all segments and threads.
-constexpr size_t kMaxContexts = 32;
+constexpr size_t kMaxContexts = 64;
 
 }  // namespace
 

@@ -87,7 +87,7 @@ TEST_P(Int8ConvTest, WithinAStepOfTheDefinition) {
                 c.attributes);
   if (c.relu) y = b.Op("Relu", {y});
   b.Output(b.Quantize(y, c.out.scale, c.out.zero, c.out.is_signed));
-  ExpectKernel(b, "conv:int8");
+  ExpectKernel(b, ":int8");
   ExpectWithinAStep(b, {{"x", RandomTensor(random, c.x)}});
 }
 
@@ -151,7 +151,7 @@ TEST(Int8Chain, ResidualSums) {
     const auto sum = b.Op(
         "Add", {conv, of_input ? b.Dequantize(other, 0.03f, 20) : b.Dequantize(other, 0.04f, 99)});
     b.Output(b.Quantize(b.Op("Relu", {sum}), 0.13f, 0));
-    ExpectKernel(b, "conv:int8");
+    ExpectKernel(b, ":int8");
     ExpectWithinAStep(b, {{"x", RandomTensor(random, {2, 16, 8, 8})}});
   }
 }

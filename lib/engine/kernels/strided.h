@@ -17,6 +17,9 @@ struct StridedCopyPlan {
   std::vector<Dim> dims;  // outermost first
   int64_t src_offset = 0, dst_offset = 0;
   int64_t element_bytes = 4;
+  // The two innermost dims are a matrix that is turned: the first is dense in the source, the last
+  // in the destination.
+  bool turned = false;
 };
 
 // Orders and merges dims so that the innermost run is as long as can be.
