@@ -1,6 +1,7 @@
 // How long the engine takes on the shipped models, by batch: microseconds a run, rows a second.
 //
-//   cmake --preset bench && cmake --build --preset bench && build/bench/benchmarks/assize_engine_bench
+//   cmake --preset bench && cmake --build --preset bench &&
+//   build/bench/benchmarks/assize_engine_bench
 #include <benchmark/benchmark.h>
 
 #include <vector>

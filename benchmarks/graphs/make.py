@@ -158,6 +158,14 @@ def describe(name, path):
     }
 
 
+def generator(name):
+    """Changes when what makes the graph does."""
+    maker = (light if name in light.NAMES else mobile if name in MOBILE else
+             transformer if name in TRANSFORMERS else data_models)
+    source = pathlib.Path(maker.__file__).read_bytes() + pathlib.Path(weights.__file__).read_bytes()
+    return f"{hashlib.sha256(source).hexdigest()[:16]} onnx {onnx.__version__} numpy {np.__version__}"
+
+
 def find_assize(asked):
     for path in [asked, os.environ.get("ASSIZE_BIN"), ROOT / "build/release/assize", ROOT / "build/bench/assize"]:
         if path and pathlib.Path(path).is_file():
@@ -177,19 +185,17 @@ def main():
     manifest_path = arguments.out / "manifest.json"
     manifest = json.loads(manifest_path.read_text()) if manifest_path.exists() else {"graphs": {}}
     assize = None if arguments.fp32_only else find_assize(arguments.assize)
-    generator = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(HERE.glob("*.py")) if p.name != "make.py"))
-    tag = f"{generator.hexdigest()[:16]} onnx {onnx.__version__} numpy {np.__version__}"
     for name in list(data_models.models()) + light.NAMES + MOBILE + TRANSFORMERS:
         if not re.search(arguments.only, name):
             continue
         source, target = arguments.out / f"{name}.onnx", arguments.out / f"{name}.int8.onnx"
         calibration = arguments.out / f"{name}.calibration.npz"
         entry = manifest["graphs"].get(name, {})
+        kind, tag = ("graph" if name in light.NAMES + MOBILE + TRANSFORMERS else "data"), generator(name)
         if arguments.again or entry.get("generator") != tag or not source.exists() or not calibration.exists():
             model, rows, one = make_graph(name)
             onnx.checker.check_model(model)
             values = probe(model, one, source)
-            kind = "graph" if name in light.NAMES + MOBILE + TRANSFORMERS else "data"
             deviations = check_alive(name, model, values, limits=(0.02, 200) if kind == "graph" else (0, np.inf))
             macs = multiply_adds(model, values)
             onnx.save(model, source)

@@ -1,11 +1,14 @@
-// One runtime of benchmarks/peers/run.py: answers requests on standard input, a JSON object a line, with an object
-// a line. The Python workers of the other runtimes speak the same:
+// One runtime of benchmarks/peers/run.py: answers requests on standard input, a JSON object a line,
+// with an object a line. The Python workers of the other runtimes speak the same:
 //
 //   {"do": "load", "model": FILE, "feeds": FILE.npz, "threads": N}  ->  {"load_s": s, "first_s": s}
-//   {"do": "round", "seconds": s, "runs": least, "warm": first}     ->  {"ns": [one number per run]}
+//   {"do": "round", "seconds": s, "runs": least, "warm": first}     ->  {"ns": [one number per
+//   run]}
 //   {"do": "outputs", "path": FILE.npz}                             ->  {}
-//   {"do": "memory"}                          ->  {"peak": bytes since the last load began, "base": bytes before it}
-//   {"do": "profile", "runs": n} (this one alone)  ->  {"steps": [{kernel, count, seconds, operations, integer}]}
+//   {"do": "memory"}                          ->  {"peak": bytes since the last load began, "base":
+//   bytes before it}
+//   {"do": "profile", "runs": n} (this one alone)  ->  {"steps": [{kernel, count, seconds,
+//   operations, integer}]}
 //
 // An error answers {"error": text} and the process goes on. Ends with its input.
 #include <malloc.h>
@@ -42,12 +45,10 @@ int64_t StatusBytes(const std::string& field) {
 }
 
 // The element types that models of the benchmarks are fed and give.
-constexpr std::pair<data::DType, ir::DType> kTypes[] = {{data::DType::kF32, ir::DType::kFloat},
-                                                        {data::DType::kF64, ir::DType::kDouble},
-                                                        {data::DType::kI64, ir::DType::kInt64},
-                                                        {data::DType::kI32, ir::DType::kInt32},
-                                                        {data::DType::kU8, ir::DType::kUint8},
-                                                        {data::DType::kI8, ir::DType::kInt8}};
+constexpr std::pair<data::DType, ir::DType> kTypes[] = {
+    {data::DType::kF32, ir::DType::kFloat}, {data::DType::kF64, ir::DType::kDouble},
+    {data::DType::kI64, ir::DType::kInt64}, {data::DType::kI32, ir::DType::kInt32},
+    {data::DType::kU8, ir::DType::kUint8},  {data::DType::kI8, ir::DType::kInt8}};
 
 class Worker {
  public:
@@ -61,7 +62,8 @@ class Worker {
     if (what == "round") return Round(request);
     if (what == "outputs") return Outputs(request);
     if (what == "profile") return Profile(request);
-    return InvalidArgument("\"{}\" is no request; expected load, round, outputs, memory or profile", what);
+    return InvalidArgument("\"{}\" is no request; expected load, round, outputs, memory or profile",
+                           what);
   }
 
  private:
@@ -76,7 +78,8 @@ class Worker {
     AZ_ASSIGN_OR_RETURN(const auto arrays, data::ReadNpz(feeds));
     for (const auto& [name, array] : arrays) {
       for (const auto& [from, to] : kTypes) {
-        if (array.dtype == from) feeds_.emplace(name, ir::Tensor::View(to, array.shape, array.bytes, array.owner));
+        if (array.dtype == from)
+          feeds_.emplace(name, ir::Tensor::View(to, array.shape, array.bytes, array.owner));
       }
     }
     std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts anew
@@ -146,16 +149,21 @@ class Worker {
       Sum& sum = sums[step.info.kernel];
       sum.count += 1;
       sum.seconds += step.seconds / static_cast<double>(runs);
-      sum.operations += step.info.operations * static_cast<double>(step.runs) / static_cast<double>(runs);
+      sum.operations +=
+          step.info.operations * static_cast<double>(step.runs) / static_cast<double>(runs);
       sum.integer = sum.integer || step.info.integer;
     }
     std::vector<std::pair<std::string, Sum>> order(sums.begin(), sums.end());
-    std::stable_sort(order.begin(), order.end(),
-                     [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+    std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+      return a.second.seconds > b.second.seconds;
+    });
     Json steps = Json::array();
     for (const auto& [kernel, sum] : order) {
-      steps.push_back({{"kernel", kernel}, {"count", sum.count}, {"seconds", sum.seconds},
-                       {"operations", sum.operations}, {"integer", sum.integer}});
+      steps.push_back({{"kernel", kernel},
+                       {"count", sum.count},
+                       {"seconds", sum.seconds},
+                       {"operations", sum.operations},
+                       {"integer", sum.integer}});
     }
     return Json{{"steps", std::move(steps)}};
   }

@@ -1,5 +1,5 @@
 // Small pieces of the report page: formatting of numbers for people, and the drawing of bounds.
-// Private to this room. Tests: tests/evidence/documents_test.cc.
+// For the pages of this room and of flow. Tests: tests/evidence/documents_test.cc.
 #pragma once
 
 #include <cstdint>

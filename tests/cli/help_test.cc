@@ -5,8 +5,8 @@ namespace assize::cli {
 namespace {
 
 const std::vector<std::string> kVerbs = {"build", "verify", "gate", "opt",     "quantize",
-                                         "prune", "eval",   "run",  "inspect", "diff",
-                                         "key",   "passes", "list"};
+                                         "prune", "eval",   "run",  "bench",   "inspect",
+                                         "diff",  "key",    "passes", "list"};
 
 TEST(Help, CommandLinePageIsFresh) {
   const Result result = Assize({"--help-markdown"});

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   AddPrune(program);
   AddEval(program);
   AddRun(program);
+  AddBench(program);
   AddInspect(program);
   AddDiff(program);
   AddKey(program);

@@ -58,6 +58,7 @@ void AddQuantize(Program& program);
 void AddPrune(Program& program);
 void AddEval(Program& program);
 void AddRun(Program& program);
+void AddBench(Program& program);
 void AddInspect(Program& program);
 void AddDiff(Program& program);
 void AddKey(Program& program);
