@@ -33,6 +33,11 @@
   X(Signal)                       \
   X(Loss)                         \
   X(Text)                         \
+  X(QLinear)                      \
+  X(QMatMul)                      \
+  X(Gelu)                         \
+  X(SkipNormalization)            \
+  X(PackedAttention)              \
   X(Ml)
 
 namespace assize::reference {

@@ -133,6 +133,7 @@ using KernelRows = std::span<const KernelRow>;
 inline constexpr const char* kMlDomain = "ai.onnx.ml";
 inline constexpr const char* kPreviewDomain = "ai.onnx.preview";
 inline constexpr const char* kTrainingDomain = "ai.onnx.preview.training";
+inline constexpr const char* kMicrosoftDomain = "com.microsoft";
 
 // The row of greatest `since` not above `opset`, or null. "ai.onnx" is "".
 const KernelRow* FindKernel(std::string_view domain, std::string_view op, int64_t opset);

@@ -1,4 +1,5 @@
-// Conv, ConvTranspose, ConvInteger, QLinearConv, over any number of spatial dims.
+// Conv, ConvTranspose, ConvInteger, QLinearConv, over any number of spatial dims; com.microsoft
+// FusedConv.
 //
 //   y[n, m, o] = b[m] + sum over c, k of x[n, c, o * stride + k * dilation - pad] * W[m, c, k]
 //
@@ -13,6 +14,7 @@
 #include "lib/reference/ops/common.h"
 #include "lib/reference/ops/convolve.h"
 #include "lib/reference/ops/loop.h"
+#include "lib/reference/ops/named_activation.h"
 #include "lib/reference/ops/narrow.h"
 #include "lib/reference/ops/window.h"
 
@@ -147,7 +149,8 @@ void AddBias(std::vector<double>& y, const std::vector<double>& bias, int64_t si
   for (size_t i = 0; i < y.size(); ++i) y[i] += bias[i / static_cast<size_t>(size) % bias.size()];
 }
 
-Status Conv(OpContext& ctx) {
+// x, W, b, then (FusedConv) Z of y's shape that is added, and an activation; null: nothing is.
+Status ConvThen(OpContext& ctx, const NamedActivation* after) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   AZ_RETURN_IF_ERROR(ctx.SameType(0, 1));
   const ir::Tensor& x = ctx.in(0);
@@ -156,8 +159,39 @@ Status Conv(OpContext& ctx) {
   if (ctx.has(2)) AZ_RETURN_IF_ERROR(CheckBias(ctx.in(2), s.out_channels));
   std::vector<double> y = Convolve(s, Reals(x), Reals(ctx.in(1)));
   if (ctx.has(2) && !y.empty()) AddBias(y, Reals(ctx.in(2)), Product(s.window.output));
+  if (ctx.has(3)) {
+    if (ctx.in(3).dims() != s.out_dims) {
+      return InvalidArgument("Z is {}, expected {}", ctx.in(3).TypeText(),
+                             ir::ShapeText(s.out_dims));
+    }
+    const std::vector<double> z = Reals(ctx.in(3));
+    for (size_t i = 0; i < y.size(); ++i) y[i] += z[i];
+  }
+  if (after != nullptr) {
+    for (double& value : y) value = (*after)(value);
+  }
   ctx.Set(0, FromReals(x.dtype(), s.out_dims, y));
   return OkStatus();
+}
+
+Status Conv(OpContext& ctx) { return ConvThen(ctx, nullptr); }
+
+// Conv, plus Z, then the activation that attribute "activation" names.
+Status FusedConv(OpContext& ctx) {
+  const std::string name = ctx.String("activation", "");
+  if (name.empty()) return ConvThen(ctx, nullptr);
+  const std::vector<double> params = ctx.Floats("activation_params");
+  const double first = params.empty() ? 0 : params[0], second = params.size() < 2 ? 0 : params[1];
+  if (name == "Clip") {
+    if (params.size() != 2)
+      return InvalidArgument("activation Clip with {} parameters, expected 2", params.size());
+    const NamedActivation clip = NamedActivation::Clip(first, second);
+    return ConvThen(ctx, &clip);
+  }
+  AZ_ASSIGN_OR_RETURN(
+      const NamedActivation after,
+      NamedActivation::Of(name, first, second, !params.empty(), params.size() > 1));
+  return ConvThen(ctx, &after);
 }
 
 Status ConvTranspose(OpContext& ctx) {
@@ -270,6 +304,7 @@ Status QLinearConv(OpContext& ctx) {
 const KernelRow kRows[] = {
     {"Conv", 1, Conv, 2, 3},
     {"ConvTranspose", 1, ConvTranspose, 2, 3},
+    {"FusedConv", 1, FusedConv, 2, 4, Takes::kNumeric, kMicrosoftDomain},
     {"ConvInteger", 10, ConvInteger, 2, 4},
     {"QLinearConv", 10, QLinearConv, 8, 9},
 };

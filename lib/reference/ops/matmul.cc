@@ -1,73 +1,18 @@
-// MatMul, Gemm, MatMulInteger, QLinearMatMul.
+// MatMul, Gemm, MatMulInteger, QLinearMatMul; com.microsoft FusedMatMul and FusedGemm.
 //
 // Batches broadcast as numpy's matmul; a vector is a row on the left and a column on the right.
 // Float sums in double in the order of the inner dim; integers exact.
 // Tests: tests/reference/layers_test.cc, tests/conformance/.
+#include <algorithm>
 #include <cmath>
 
 #include "lib/reference/ops/common.h"
-#include "lib/reference/ops/loop.h"
+#include "lib/reference/ops/named_activation.h"
 #include "lib/reference/ops/narrow.h"
+#include "lib/reference/ops/product.h"
 
 namespace assize::reference {
 namespace {
-
-struct MatMulShapes {
-  int64_t rows = 0, inner = 0, columns = 0;
-  ir::Shape batch;             // broadcast
-  ir::Shape a_batch, b_batch;  // own
-  ir::Shape out;
-
-  static StatusOr<MatMulShapes> Of(ir::Shape a, ir::Shape b) {
-    MatMulShapes s;
-    if (a.empty() || b.empty())
-      return InvalidArgument("a scalar operand, expected at least one dim");
-    const ir::Shape a_given = a, b_given = b;
-    const bool vector_a = a.size() == 1, vector_b = b.size() == 1;
-    if (vector_a) a.insert(a.begin(), 1);
-    if (vector_b) b.push_back(1);
-    s.rows = a[a.size() - 2];
-    s.inner = a.back();
-    s.columns = b.back();
-    if (b[b.size() - 2] != s.inner) {
-      return InvalidArgument("a is {} and b is {}: the inner dims {} and {} differ",
-                             ir::ShapeText(a_given), ir::ShapeText(b_given), s.inner,
-                             b[b.size() - 2]);
-    }
-    s.a_batch.assign(a.begin(), a.end() - 2);
-    s.b_batch.assign(b.begin(), b.end() - 2);
-    AZ_ASSIGN_OR_RETURN(s.batch, BroadcastShapes(s.a_batch, s.b_batch));
-    s.out = s.batch;
-    if (!vector_a) s.out.push_back(s.rows);
-    if (!vector_b) s.out.push_back(s.columns);
-    return s;
-  }
-};
-
-template <typename T>
-std::vector<T> Multiply(const MatMulShapes& s, const std::vector<T>& a, const std::vector<T>& b) {
-  const int64_t batches = Product(s.batch);
-  std::vector<T> out(static_cast<size_t>(Product(s.out)));
-  if (out.empty()) return out;
-  const BroadcastMap a_at(s.a_batch, s.batch), b_at(s.b_batch, s.batch);
-  ForEachResult(batches * s.rows, s.inner * s.columns, [&](int64_t task) {
-    const int64_t batch = task / s.rows, row = task % s.rows;
-    T* to = out.data() + task * s.columns;
-    const T* left = a.data() + (a_at(batch) * s.rows + row) * s.inner;
-    const T* right = b.data() + b_at(batch) * s.inner * s.columns;
-    for (int64_t k = 0; k < s.inner; ++k, right += s.columns) {
-      const T value = left[k];
-      for (int64_t j = 0; j < s.columns; ++j) {
-        if constexpr (std::is_same_v<T, int64_t>) {
-          to[j] = WrapAdd(to[j], WrapMul(value, right[j]));
-        } else {
-          to[j] += value * right[j];
-        }
-      }
-    }
-  });
-  return out;
-}
 
 Status MatMul(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(ctx.SameType(0, 1));
@@ -81,41 +26,6 @@ Status MatMul(OpContext& ctx) {
     ctx.Set(0, FromInts(dtype, s.out, Multiply(s, Ints(ctx.in(0)), Ints(ctx.in(1)))));
   }
   return OkStatus();
-}
-
-// Zero point (or scale) positions: a scalar, or one a row of A / one a column of B, or the full
-// batched form of it.
-StatusOr<std::vector<double>> Spread(const ir::Tensor& given, const ir::Shape& dims, bool per_row,
-                                     std::string_view what) {
-  const size_t rank = dims.size();
-  ir::Shape shape = given.dims();
-  if (given.element_count() == 1) {
-    shape.clear();
-  } else if (shape.size() == 1 && per_row) {
-    shape.push_back(1);  // [M] speaks of rows
-  }
-  if (rank < 1 || !BroadcastsTo(shape, dims)) {
-    return InvalidArgument("{} is {}, expected a scalar or one value a {} of {}", what,
-                           given.TypeText(), per_row ? "row" : "column", ir::ShapeText(dims));
-  }
-  const BroadcastMap at(shape, dims);
-  const std::vector<double> values = Reals(given);
-  std::vector<double> out(static_cast<size_t>(Product(dims)));
-  for (size_t i = 0; i < out.size(); ++i)
-    out[i] = values[static_cast<size_t>(at(static_cast<int64_t>(i)))];
-  return out;
-}
-
-StatusOr<std::vector<int64_t>> CenteredOperand(const OpContext& ctx, size_t i, size_t zero,
-                                               bool per_row) {
-  AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, i));
-  std::vector<int64_t> values = Ints(ctx.in(i));
-  if (!ctx.has(zero)) return values;
-  AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, zero));
-  AZ_ASSIGN_OR_RETURN(const std::vector<double> zeros,
-                      Spread(ctx.in(zero), ctx.in(i).dims(), per_row, "zero point"));
-  for (size_t k = 0; k < values.size(); ++k) values[k] -= static_cast<int64_t>(zeros[k]);
-  return values;
 }
 
 Status MatMulInteger(OpContext& ctx) {
@@ -154,19 +64,9 @@ Status QLinearMatMul(OpContext& ctx) {
   return OkStatus();
 }
 
-template <typename T>
-std::vector<T> Transposed(const std::vector<T>& x, int64_t rows, int64_t columns) {
-  std::vector<T> out(x.size());
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < columns; ++c) {
-      out[static_cast<size_t>(c * rows + r)] = x[static_cast<size_t>(r * columns + c)];
-    }
-  }
-  return out;
-}
-
 // y = alpha * A' * B' + beta * C; A' [M, K], B' [K, N], C broadcasts to [M, N].
-Status Gemm(OpContext& ctx) {
+// `after` is applied to a float result; null: nothing is.
+Status GemmThen(OpContext& ctx, const NamedActivation* after) {
   AZ_RETURN_IF_ERROR(ctx.SameType(0, 1));
   const ir::Tensor &a = ctx.in(0), &b = ctx.in(1);
   if (a.rank() != 2 || b.rank() != 2) {
@@ -199,6 +99,9 @@ Status Gemm(OpContext& ctx) {
       for (size_t i = 0; i < y.size(); ++i)
         y[i] += beta * c[static_cast<size_t>(at(static_cast<int64_t>(i)))];
     }
+    if (after != nullptr) {
+      for (double& value : y) value = (*after)(value);
+    }
     ctx.Set(0, FromReals(a.dtype(), s.out, y));
     return OkStatus();
   }
@@ -214,11 +117,68 @@ Status Gemm(OpContext& ctx) {
   return OkStatus();
 }
 
+Status Gemm(OpContext& ctx) { return GemmThen(ctx, nullptr); }
+
+// Gemm, then the activation that attribute "activation" names.
+Status FusedGemm(OpContext& ctx) {
+  AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
+  const std::string name = ctx.String("activation", "");
+  if (name.empty()) return GemmThen(ctx, nullptr);
+  AZ_ASSIGN_OR_RETURN(
+      const NamedActivation after,
+      NamedActivation::Of(name, ctx.Float("activation_alpha", 0), ctx.Float("activation_beta", 0),
+                          ctx.HasAttribute("activation_alpha"), ctx.HasAttribute("activation_beta")));
+  return GemmThen(ctx, &after);
+}
+
+// An operand of FusedMatMul as MatMul wants it: with `batch`, dim 0 moves in front of the last one;
+// then with `swap` the last two dims change places.
+struct Turned {
+  ir::Shape dims;
+  std::vector<double> values;
+  static Turned Of(const ir::Tensor& x, bool batch, bool swap) {
+    const size_t rank = x.dims().size();
+    std::vector<size_t> order(rank);
+    for (size_t i = 0; i < rank; ++i) order[i] = i;
+    if (batch && rank > 2) std::rotate(order.begin(), order.begin() + 1, order.end() - 1);
+    if (swap && rank > 1) std::swap(order[rank - 1], order[rank - 2]);
+    const std::vector<int64_t> strides = Strides(x.dims());
+    Turned out;
+    std::vector<int64_t> steps;
+    for (const size_t i : order) {
+      out.dims.push_back(x.dims()[i]);
+      steps.push_back(strides[i]);
+    }
+    const std::vector<double> values = Reals(x);
+    for (const int64_t at : Positions(out.dims, steps))
+      out.values.push_back(values[static_cast<size_t>(at)]);
+    return out;
+  }
+};
+
+// alpha * A' * B'.
+Status FusedMatMul(OpContext& ctx) {
+  AZ_RETURN_IF_ERROR(ctx.SameType(0, 1));
+  AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
+  const auto flag = [&](const char* name) { return ctx.Int(name, 0) != 0; };
+  const Turned a = Turned::Of(ctx.in(0), flag("transBatchA"), flag("transA")),
+               b = Turned::Of(ctx.in(1), flag("transBatchB"), flag("transB"));
+  AZ_ASSIGN_OR_RETURN(const MatMulShapes s, MatMulShapes::Of(a.dims, b.dims));
+  AZ_RETURN_IF_ERROR(ctx.Plan(ctx.in(0).dtype(), s.out).status());
+  const double alpha = ctx.Float("alpha", 1.0);
+  std::vector<double> y = Multiply(s, a.values, b.values);
+  for (double& value : y) value *= alpha;
+  ctx.Set(0, FromReals(ctx.in(0).dtype(), s.out, y));
+  return OkStatus();
+}
+
 const KernelRow kRows[] = {
     {"MatMul", 1, MatMul, 2, 2},
     {"Gemm", 1, Gemm, 2, 3},
     {"MatMulInteger", 10, MatMulInteger, 2, 4},
     {"QLinearMatMul", 10, QLinearMatMul, 8, 8},
+    {"FusedMatMul", 1, FusedMatMul, 2, 2, Takes::kNumeric, kMicrosoftDomain},
+    {"FusedGemm", 1, FusedGemm, 2, 3, Takes::kNumeric, kMicrosoftDomain},
 };
 
 }  // namespace

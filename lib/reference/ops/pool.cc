@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "lib/reference/ops/common.h"
+#include "lib/reference/ops/pool.h"
 #include "lib/reference/ops/window.h"
 
 namespace assize::reference {
@@ -57,8 +58,7 @@ struct PoolShapes {
   Window window;
 };
 
-StatusOr<PoolShapes> ShapesOf(const OpContext& ctx, bool global) {
-  const ir::Tensor& x = ctx.in(0);
+StatusOr<PoolShapes> ShapesOf(const OpContext& ctx, const ir::Tensor& x, bool global) {
   AZ_ASSIGN_OR_RETURN(const ir::Shape spatial, SpatialDims(x));
   PoolShapes s;
   if (global) {
@@ -85,9 +85,8 @@ StatusOr<PoolShapes> ShapesOf(const OpContext& ctx, bool global) {
 
 // pool(plane, taps) for each output.
 template <typename Pool>
-Status OverWindows(OpContext& ctx, bool global, Pool pool) {
-  const ir::Tensor& x = ctx.in(0);
-  AZ_ASSIGN_OR_RETURN(const PoolShapes s, ShapesOf(ctx, global));
+StatusOr<Pooled> OverWindows(const OpContext& ctx, const ir::Tensor& x, bool global, Pool pool) {
+  AZ_ASSIGN_OR_RETURN(const PoolShapes s, ShapesOf(ctx, x, global));
   const std::vector<Taps> taps = TapsOf(s.window);
   const std::vector<double> values = Reals(x);
   std::vector<double> out(static_cast<size_t>(Product(s.dims)));
@@ -96,15 +95,20 @@ Status OverWindows(OpContext& ctx, bool global, Pool pool) {
       out[static_cast<size_t>(at++)] = pool(values.data() + plane * s.in_size, taps[o]);
     }
   }
-  ctx.Set(0, FromReals(x.dtype(), s.dims, out));
+  return Pooled{s.dims, std::move(out)};
+}
+
+Status SetPooled(OpContext& ctx, const StatusOr<Pooled>& pooled) {
+  AZ_RETURN_IF_ERROR(pooled.status());
+  ctx.Set(0, FromReals(ctx.in(0).dtype(), pooled->dims, pooled->values));
   return OkStatus();
 }
 
-template <bool global>
-Status AveragePool(OpContext& ctx) {
-  AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
+}  // namespace
+
+StatusOr<Pooled> Averages(const OpContext& ctx, const ir::Tensor& x, bool global) {
   const bool include = !global && ctx.Int("count_include_pad", 0) != 0;
-  return OverWindows(ctx, global, [=](const double* plane, const Taps& taps) {
+  return OverWindows(ctx, x, global, [=](const double* plane, const Taps& taps) {
     double sum = 0;
     for (const int64_t at : taps.inside) sum += plane[at];
     const auto count =
@@ -113,33 +117,41 @@ Status AveragePool(OpContext& ctx) {
   });
 }
 
+namespace {
+
+template <bool global>
+Status AveragePool(OpContext& ctx) {
+  AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
+  return SetPooled(ctx, Averages(ctx, ctx.in(0), global));
+}
+
 template <bool global>
 Status LpPool(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   // Opset 1 gives p as a float.
   const double p = ctx.opset() < 2 ? ctx.Float("p", 2.0) : static_cast<double>(ctx.Int("p", 2));
   if (!(p >= 1)) return InvalidArgument("attribute \"p\" is {}, expected at least 1", p);
-  return OverWindows(ctx, global, [=](const double* plane, const Taps& taps) {
+  return SetPooled(ctx, OverWindows(ctx, ctx.in(0), global, [=](const double* plane, const Taps& taps) {
     double sum = 0;
     for (const int64_t at : taps.inside)
       sum += p == 2 ? plane[at] * plane[at] : std::pow(std::fabs(plane[at]), p);
     return p == 2 ? std::sqrt(sum) : std::pow(sum, 1.0 / p);
-  });
+  }));
 }
 
 Status GlobalMaxPool(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
-  return OverWindows(ctx, true, [](const double* plane, const Taps& taps) {
+  return SetPooled(ctx, OverWindows(ctx, ctx.in(0), true, [](const double* plane, const Taps& taps) {
     double best = -std::numeric_limits<double>::infinity();
     for (const int64_t at : taps.inside)
       best = std::isnan(plane[at]) || plane[at] > best ? plane[at] : best;
     return best;
-  });
+  }));
 }
 
 Status MaxPool(OpContext& ctx) {
   const ir::Tensor& x = ctx.in(0);
-  AZ_ASSIGN_OR_RETURN(const PoolShapes s, ShapesOf(ctx, false));
+  AZ_ASSIGN_OR_RETURN(const PoolShapes s, ShapesOf(ctx, ctx.in(0), false));
   const bool column_major = ctx.Int("storage_order", 0) != 0;
   const std::vector<Taps> taps = TapsOf(s.window);
   const std::vector<double> values = Reals(x);

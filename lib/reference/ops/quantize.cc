@@ -10,11 +10,54 @@
 #include <cmath>
 
 #include "lib/reference/ops/common.h"
+#include "lib/reference/ops/quantize.h"
 
 namespace assize::reference {
-namespace {
 
 using ir::DType;
+
+StatusOr<Affine> Affine::Of(const OpContext& ctx, size_t scale, size_t zero) {
+  Affine a;
+  AZ_ASSIGN_OR_RETURN(a.scale, ctx.RealScalarIn(scale, "scale"));
+  if (ctx.has(zero)) {
+    AZ_ASSIGN_OR_RETURN(a.zero, ctx.RealScalarIn(zero, "zero point"));
+  }
+  return a;
+}
+
+std::vector<double> Dequantized(const ir::Tensor& q, const Affine& a) {
+  std::vector<double> values = Reals(q);
+  for (double& value : values) value = (value - a.zero) * a.scale;
+  return values;
+}
+
+ir::Tensor Quantized(DType dtype, const ir::Shape& dims, std::vector<double> values,
+                     const Affine& a) {
+  for (double& value : values) {
+    const double q = value / a.scale;
+    value = (std::isnan(q) ? 0 : std::nearbyint(q)) + a.zero;
+  }
+  return FromReals(dtype, dims, values);
+}
+
+Affine DynamicUint8(std::span<const float> x) {
+  float low = 0, high = 0;
+  for (const float value : x) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  const float scale = (high - low) / 255.0f;
+  const float zero =
+      scale == 0 ? 0.0f : std::clamp(std::nearbyintf((0.0f - low) / scale), 0.0f, 255.0f);
+  return {scale, zero};
+}
+
+double DynamicQuantized(float x, const Affine& a) {
+  const float q = a.scale == 0 ? 0.0f : std::nearbyintf(x / static_cast<float>(a.scale));
+  return std::isnan(q) ? a.zero : std::clamp(static_cast<double>(q) + a.zero, 0.0, 255.0);
+}
+
+namespace {
 
 // Which element of scale (and zero point) belongs to element i of x.
 class ScaleMap {
@@ -140,22 +183,12 @@ Status DynamicQuantizeLinear(OpContext& ctx) {
   const ir::Tensor& x = ctx.in(0);
   if (x.dtype() != DType::kFloat) return InvalidArgument("x is {}, expected float", x.TypeText());
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(DType::kUint8, x.dims()));
-  float low = 0, high = 0;
-  for (const float value : x.data<float>()) {
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-  const float scale = (high - low) / 255.0f;
-  const float zero =
-      scale == 0 ? 0.0f : std::clamp(std::nearbyintf((0.0f - low) / scale), 0.0f, 255.0f);
+  const Affine a = DynamicUint8(x.data<float>());
   std::vector<double> values(static_cast<size_t>(count));
-  for (size_t i = 0; i < values.size(); ++i) {
-    const float q = scale == 0 ? 0.0f : std::nearbyintf(x.data<float>()[i] / scale);
-    values[i] = std::isnan(q) ? zero : static_cast<double>(q) + zero;
-  }
+  for (size_t i = 0; i < values.size(); ++i) values[i] = DynamicQuantized(x.data<float>()[i], a);
   ctx.Set(0, FromReals(DType::kUint8, x.dims(), values));
-  ctx.Set(1, ir::Tensor::Scalar<float>(scale));
-  ctx.Set(2, FromReals(DType::kUint8, {}, std::vector<double>{zero}));
+  ctx.Set(1, ir::Tensor::Scalar<float>(static_cast<float>(a.scale)));
+  ctx.Set(2, FromReals(DType::kUint8, {}, std::vector<double>{a.zero}));
   return OkStatus();
 }
 
@@ -163,6 +196,8 @@ const KernelRow kRows[] = {
     {"QuantizeLinear", 10, QuantizeLinear, 2, 3},
     {"DequantizeLinear", 10, DequantizeLinear, 2, 3},
     {"DynamicQuantizeLinear", 11, DynamicQuantizeLinear, 1, 1},
+    {"QuantizeLinear", 1, QuantizeLinear, 2, 3, Takes::kNumeric, kMicrosoftDomain},
+    {"DequantizeLinear", 1, DequantizeLinear, 2, 3, Takes::kNumeric, kMicrosoftDomain},
 };
 
 }  // namespace

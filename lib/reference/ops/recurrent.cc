@@ -11,48 +11,10 @@
 #include <cmath>
 
 #include "lib/reference/ops/common.h"
+#include "lib/reference/ops/named_activation.h"
 
 namespace assize::reference {
 namespace {
-
-struct Activation {
-  std::string name;
-  double alpha = 0, beta = 0;
-
-  double operator()(double x) const {
-    if (name == "relu") return std::max(0.0, x);
-    if (name == "tanh") return std::tanh(x);
-    if (name == "sigmoid") return 1.0 / (1.0 + std::exp(-x));
-    if (name == "affine") return alpha * x + beta;
-    if (name == "leakyrelu") return x >= 0 ? x : alpha * x;
-    if (name == "thresholdedrelu") return x >= alpha ? x : 0;
-    if (name == "scaledtanh") return alpha * std::tanh(beta * x);
-    if (name == "hardsigmoid") return std::min(1.0, std::max(0.0, alpha * x + beta));
-    if (name == "elu") return x >= 0 ? x : alpha * std::expm1(x);
-    if (name == "softsign") return x / (1 + std::fabs(x));
-    return std::log1p(std::exp(x));  // softplus
-  }
-};
-
-StatusOr<Activation> ActivationOf(std::string name, double alpha, double beta, bool has_alpha,
-                                  bool has_beta) {
-  for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  struct Default {
-    const char* name;
-    double alpha, beta;
-  };
-  static const Default known[] = {{"relu", 0, 0},         {"tanh", 0, 0},
-                                  {"sigmoid", 0, 0},      {"affine", 1, 0},
-                                  {"leakyrelu", 0.01, 0}, {"thresholdedrelu", 1, 0},
-                                  {"scaledtanh", 1, 1},   {"hardsigmoid", 0.2, 0.5},
-                                  {"elu", 1, 0},          {"softsign", 0, 0},
-                                  {"softplus", 0, 0}};
-  for (const Default& k : known) {
-    if (name == k.name)
-      return Activation{name, has_alpha ? alpha : k.alpha, has_beta ? beta : k.beta};
-  }
-  return InvalidArgument("activation \"{}\" is not known", name);
-}
 
 // What the three ops share: shapes, weights, activations, and the walk over time and directions.
 struct Recurrence {
@@ -61,7 +23,7 @@ struct Recurrence {
   double clip = 0;
   std::vector<double> x, w, r, b;
   std::vector<int64_t> lengths;
-  std::vector<Activation> activations;  // per direction, one after another
+  std::vector<NamedActivation> activations;  // per direction, one after another
 
   int64_t XAt(int64_t t, int64_t n) const {
     return (batch_first ? n * steps + t : t * batch + n) * inputs;
@@ -89,7 +51,7 @@ struct Recurrence {
     return sum;
   }
   double Clipped(double v) const { return clip > 0 ? std::min(clip, std::max(-clip, v)) : v; }
-  const Activation& At(int64_t d, size_t k, size_t per_direction) const {
+  const NamedActivation& At(int64_t d, size_t k, size_t per_direction) const {
     return activations[static_cast<size_t>(d) * per_direction + k];
   }
 };
@@ -152,7 +114,7 @@ StatusOr<Recurrence> Read(const OpContext& ctx, int64_t gates,
   const std::vector<double> alphas = ctx.Floats("activation_alpha"),
                             betas = ctx.Floats("activation_beta");
   for (size_t k = 0; k < names.size(); ++k) {
-    AZ_ASSIGN_OR_RETURN(Activation f, ActivationOf(names[k], k < alphas.size() ? alphas[k] : 0,
+    AZ_ASSIGN_OR_RETURN(NamedActivation f, NamedActivation::Of(names[k], k < alphas.size() ? alphas[k] : 0,
                                                    k < betas.size() ? betas[k] : 0,
                                                    k < alphas.size(), k < betas.size()));
     n.activations.push_back(std::move(f));
@@ -216,7 +178,7 @@ Status Gru(OpContext& ctx) {
   const auto size = static_cast<size_t>(n.hidden);
   std::vector<double> z(size), r(size), gated(size), next(size);
   return Walk(ctx, n, h, [&](int64_t d, int64_t, const double* xt, double* state) {
-    const Activation &f = n.At(d, 0, 2), &g = n.At(d, 1, 2);
+    const NamedActivation &f = n.At(d, 0, 2), &g = n.At(d, 1, 2);
     for (int64_t j = 0; j < n.hidden; ++j) {
       const auto k = static_cast<size_t>(j);
       z[k] = f(n.Clipped(n.Input(d, 0, j, xt) + n.Recurrent(d, 0, j, state)));
@@ -245,7 +207,7 @@ Status Lstm(OpContext& ctx) {
   std::vector<double> next(static_cast<size_t>(n.hidden));
   AZ_RETURN_IF_ERROR(
       Walk(ctx, n, h, [&](int64_t d, int64_t sample, const double* xt, double* state) {
-        const Activation &f = n.At(d, 0, 3), &g = n.At(d, 1, 3), &out = n.At(d, 2, 3);
+        const NamedActivation &f = n.At(d, 0, 3), &g = n.At(d, 1, 3), &out = n.At(d, 2, 3);
         double* cell = c.data() + n.StateAt(d, sample);
         const double* peep = p.data() + d * 3 * n.hidden;
         for (int64_t j = 0; j < n.hidden; ++j) {
