@@ -193,6 +193,10 @@ bool Lowering::EmitNative(const Unit& unit) {
       return LowerLayerNorm(unit);
     case Unit::Kind::kAttention:
       return LowerAttention(unit);
+    case Unit::Kind::kAffine:
+      return LowerAffine(unit);
+    case Unit::Kind::kShuffle:
+      return LowerShuffle(unit);
     case Unit::Kind::kNode:
       break;
   }
@@ -208,7 +212,8 @@ bool Lowering::EmitNative(const Unit& unit) {
   if (n.op_type == "QuantizeLinear") return LowerQuantize(unit);
   if (n.op_type == "DequantizeLinear") return LowerDequantize(unit);
   return LowerUnary(unit) || LowerBinary(unit) || LowerBatchNormalization(unit) ||
-         LowerSoftmax(unit) || LowerPool(unit) || LowerMove(unit);
+         LowerSoftmax(unit) || LowerPool(unit) || LowerLrn(unit) || LowerReduce(unit) ||
+         LowerCast(unit) || LowerGather(unit) || LowerMove(unit);
 }
 
 Status Lowering::EmitReference(ir::NodeRef ref) {

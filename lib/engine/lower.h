@@ -109,6 +109,8 @@ class Lowering {
   bool LowerReduce(const Unit& unit);     // lower_reduce.cc
   bool LowerCast(const Unit& unit);       // lower_cast.cc
   bool LowerGather(const Unit& unit);
+  bool LowerAffine(const Unit& unit);    // lower_affine.cc
+  bool LowerShuffle(const Unit& unit);   // lower_move.cc
   bool LowerPool(const Unit& unit);      // lower_pool.cc
   bool LowerMove(const Unit& unit);      // lower_move.cc
   bool LowerQuantize(const Unit& unit);  // lower_quantize.cc

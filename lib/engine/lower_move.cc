@@ -206,4 +206,23 @@ Operand Lowering::Move(ir::NodeRef head, const std::vector<Operand>& inputs, con
   return {};
 }
 
+bool Lowering::LowerShuffle(const Unit& unit) {
+  const Operand input = Get(unit.reads[0]);
+  if (!input.defined() || ir::BitsOf(input.dtype) < 8) return false;
+  const Operand x = In(input, Layout::kChannelsLast, "channels-last");
+  const Operand y = NewArray(x.dtype, x.dims, Layout::kChannelsLast);
+  // Channel i * width + j of a pixel goes to j * groups + i.
+  const int64_t width = x.dims[1] / unit.groups, pixels = x.count() / x.dims[1];
+  const std::vector<int64_t> dims{pixels, unit.groups, width};
+  const auto copy =
+      PlanStridedCopy(dims, std::vector<int64_t>{x.dims[1], width, 1},
+                      std::vector<int64_t>{x.dims[1], 1, unit.groups}, ir::BitsOf(x.dtype) / 8);
+  AddStep("own:shuffle", {x}, {y}, [=](const StepContext& c) {
+    StridedCopy(copy, c.at<std::byte>(x), c.at<std::byte>(y));
+    return OkStatus();
+  });
+  Bind(unit.writes[0], y);
+  return true;
+}
+
 }  // namespace assize::engine

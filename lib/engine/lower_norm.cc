@@ -1,5 +1,10 @@
 // Layer normalization, written out or as one op, on our own kernel: floats, 8 bits, or both in one
-// pass. Tests: tests/engine/transformer_test.cc.
+// pass; local response normalization. Tests: tests/engine/transformer_test.cc,
+// tests/engine/native_ops_test.cc.
+#include <algorithm>
+
+#include "lib/analysis/ops.h"
+#include "lib/engine/kernels/lrn.h"
 #include "lib/engine/kernels/norm.h"
 #include "lib/engine/lower.h"
 #include "lib/support/parallel.h"
@@ -50,6 +55,34 @@ bool Lowering::LowerLayerNorm(const Unit& unit) {
           });
   if (floats) Bind(norm.y, y);
   if (unit.quantized) Bind(unit.quantized, bytes);
+  return true;
+}
+
+bool Lowering::LowerLrn(const Unit& unit) {
+  if (node(unit).op_type != "LRN") return false;
+  const auto view = analysis::LrnOp::From(graph_, unit.head, facts_.opset());
+  if (!view.ok() || view->size < 1 || view->size > 1024) return false;
+  Operand x = Get(view->x);
+  if (!x.defined() || x.dtype != DType::kFloat || x.dims.size() < 3) return false;
+  x = In(x, Layout::kChannelsLast, "channels-last");
+  const int64_t channels = x.dims[1], rows = x.count() / channels;
+  const int64_t pieces = std::max<int64_t>(
+      1, std::min<int64_t>(options_.threads, x.count() / kGrain));
+  const int64_t floats = 2 * (channels + view->size + 32);
+  const Operand y = NewArray(DType::kFloat, x.dims, Layout::kChannelsLast);
+  const Operand scratch = NewArray(DType::kFloat, {pieces * floats}, Layout::kPlain);
+  AddStep("own:lrn", {x}, {y, scratch},
+          [=, size = view->size, alpha = view->alpha, beta = view->beta,
+           bias = view->bias](const StepContext& c) {
+            ParallelFor(pieces, [&](int64_t piece) {
+              const int64_t begin = rows * piece / pieces, end = rows * (piece + 1) / pieces;
+              simd::LrnRows(c.at<const float>(x) + begin * channels,
+                            c.at<float>(y) + begin * channels, end - begin, channels, size, alpha,
+                            beta, bias, c.at<float>(scratch) + piece * floats);
+            });
+            return OkStatus();
+          });
+  Bind(view->y, y);
   return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/analysis/attributes.h"
 #include "lib/analysis/ops.h"
+#include "lib/engine/shuffles.h"
 
 namespace assize::engine {
 namespace {
@@ -40,9 +41,9 @@ class Grouping {
     const auto position = [&](const Unit& unit) {
       return readers_.Position(unit.place ? unit.place : unit.nodes.back());
     };
-    std::stable_sort(units.begin(), units.end(), [&](const Unit& a, const Unit& b) {
-      return position(a) < position(b);
-    });
+    std::stable_sort(units.begin(), units.end(),
+                     [&](const Unit& a, const Unit& b) { return position(a) < position(b); });
+    JoinChannelShuffles(facts_, units);
     return units;
   }
 
@@ -155,6 +156,7 @@ class Grouping {
       } else if (integer_kernels_) {
         if (std::optional<Unit> unit = MatchQuantized(ref)) return *std::move(unit);
       }
+      if (std::optional<Unit> unit = MatchAffine(ref)) return *std::move(unit);
     }
     return Single(ref);
   }
@@ -293,6 +295,49 @@ class Grouping {
     return true;
   }
 
+  // Scales and shifts of channels in a row that no contraction could take, as DenseNet's in front
+  // of its convolutions.
+  std::optional<Unit> MatchAffine(NodeRef ref) {
+    const ir::Node& n = node(ref);
+    if (n.inputs.empty() || n.outputs.size() != 1) return std::nullopt;
+    ValueRef tail = n.inputs[0];
+    if (facts_.IsEvaluable(tail) && n.inputs.size() == 2) tail = n.inputs[1];
+    const ValueFact* x = facts_.Find(tail);
+    const ValueFact* y = facts_.Find(n.outputs[0]);
+    if (x == nullptr || y == nullptr || x->evaluable || x->dtype != DType::kFloat)
+      return std::nullopt;
+    const ir::Shape dims = x->dims;
+    if (dims.size() < 2 || y->dims != dims || ir::ElementCount(dims).value_or(0) == 0)
+      return std::nullopt;
+    Unit unit;
+    unit.kind = Unit::Kind::kAffine;
+    unit.head = ref;
+    unit.reads = {tail};
+    NodeRef next = ref;
+    while (TakeAffine(unit, next, tail, dims, 1)) {
+      unit.nodes.push_back(next);
+      tail = node(next).outputs[0];
+      const auto reader = OnlyReader(tail);
+      if (!reader || node(*reader).outputs.size() != 1) break;
+      const ValueFact* result = facts_.Find(node(*reader).outputs[0]);
+      if (result == nullptr || result->dims != dims) break;
+      next = *reader;
+      if (node(next).op_type != "Relu" && node(next).op_type != "Clip") continue;
+      const auto spec = UnarySpec(facts_, next);
+      if (spec && node(next).inputs[0] == tail) {
+        unit.activation = spec;
+        unit.nodes.push_back(next);
+        tail = node(next).outputs[0];
+      }
+      break;
+    }
+    if (unit.nodes.empty()) return std::nullopt;
+    if (integer_kernels_) TakeSink(unit, tail);
+    if (unit.nodes.size() == 1 && n.op_type != "BatchNormalization") return std::nullopt;
+    unit.writes = {tail};
+    return unit;
+  }
+
   std::optional<Unit> MatchContraction(NodeRef ref, bool integer) {
     const ir::Node& n = node(ref);
     const bool conv = n.op_type == "Conv";
@@ -333,9 +378,10 @@ class Grouping {
     while (!closed) {
       if (const GeluMatch* gelu = GeluOf(tail); gelu != nullptr && !unit.activation) {
         const auto all = readers_.All(tail);
-        const bool alone = all && std::all_of(all->begin(), all->end(), [&](NodeRef reader) {
-          return std::find(gelu->nodes.begin(), gelu->nodes.end(), reader) != gelu->nodes.end();
-        });
+        const bool alone =
+            all && std::all_of(all->begin(), all->end(), [&](NodeRef reader) {
+              return std::find(gelu->nodes.begin(), gelu->nodes.end(), reader) != gelu->nodes.end();
+            });
         if (!alone) break;
         unit.activation = SpecOf(*gelu);
         unit.nodes.insert(unit.nodes.end(), gelu->nodes.begin(), gelu->nodes.end());

@@ -44,6 +44,8 @@ struct Unit {
     kQuantBinary,   // Add, Sub, Mul, Div of two quantized tensors, activation, QuantizeLinear
     kQuantMove,     // elements move (Reshape, MaxPool, Concat ...), quantized in and out
     kQuantAverage,  // AveragePool, GlobalAveragePool on integers
+    kAffine,        // activation(scale[c] * x + shift[c]) over the second dim, QuantizeLinear
+    kShuffle,       // channels dealt out to `groups`; the elements as they are
     kActivation,    // `activation` of one float array, QuantizeLinear
     kLayerNorm,     // `norm`, as float, quantized, or both
     kAttention,     // `attention`, QuantizeLinear
@@ -67,6 +69,7 @@ struct Unit {
   std::optional<QuantParams> result;                // QuantizeLinear at the end; absent: float
   std::vector<float> weight_scales;  // kContraction: of the weights, 1 or one per output channel
 
+  int64_t groups = 1;                // kShuffle
   std::optional<LayerNormMatch> norm;
   std::optional<AttentionMatch> attention;
   ir::ValueRef quantized;  // kLayerNorm: what QuantizeLinear makes of its result; null: nothing does

@@ -51,6 +51,9 @@ void ForEachOutput(const PoolPlan& p, F body) {
 
 typedef uint8_t U64 __attribute__((vector_size(64)));
 typedef int8_t S64 __attribute__((vector_size(64)));
+typedef float F4 __attribute__((vector_size(16)));
+typedef uint8_t U8 __attribute__((vector_size(8)));
+typedef int8_t S8 __attribute__((vector_size(8)));
 
 // Positions of a window that lie inside the input, along each dim: first, and how many.
 struct Span {
@@ -65,60 +68,78 @@ AZ_INLINE Span Inside(int64_t out, int64_t stride, int64_t pad, int64_t kernel, 
   return {start + skipped * dilation, last > skipped ? last - skipped : 0};
 }
 
-// Rows [begin, end) of the output, counted over depth and height. A stretch of channels stays in
-// registers while the window passes.
-template <typename T, typename V>
-AZ_INLINE void MaxPoolBody(const PoolPlan& p, const T* src, T* dst, T lowest, int64_t begin,
-                           int64_t end) {
+struct Window {
+  Span d, h, w;
+};
+
+// Elements of output `o`'s window that lie inside the padded input: ceil_mode's last window may
+// hang over the padded end, and what lies beyond does not count as padding.
+AZ_INLINE int64_t Covered(const PoolPlan& p, const std::array<int64_t, 3>& o) {
+  int64_t covered = 1;
+  for (size_t i = 0; i < 3; ++i) {
+    const int64_t start = o[i] * p.stride[i] - p.pad_begin[i];
+    int64_t inside = 0;
+    for (int64_t k = 0; k < p.kernel[i]; ++k)
+      inside += start + k * p.dilation[i] < p.in[i] + p.pad_end[i] ? 1 : 0;
+    covered *= inside;
+  }
+  return covered;
+}
+
+// The maxima of kCount vectors of channels from `at` on, in registers while the window passes.
+template <typename T, typename V, int kCount>
+AZ_INLINE void MaxStretch(const PoolPlan& p, const Window& window, const T* src, T* y, T lowest,
+                          int64_t at) {
   typedef V Loose __attribute__((aligned(1), may_alias));
   constexpr int64_t kLanes = static_cast<int64_t>(sizeof(V) / sizeof(T));
-  const auto load = [](const T* from) -> V { return *reinterpret_cast<const Loose*>(from); };
-  const auto larger = [](V a, V b) -> V { return a > b ? a : b; };
+  V best[kCount];
+  for (int n = 0; n < kCount; ++n) best[n] = V{} + lowest;
+  for (int64_t i = 0; i < window.d.count; ++i) {
+    for (int64_t j = 0; j < window.h.count; ++j) {
+      const int64_t line =
+          ((window.d.first + i * p.dilation[0]) * p.in[1] + window.h.first + j * p.dilation[1]) *
+              p.in[2] +
+          window.w.first;
+      const T* x = src + line * p.channels + at;
+      for (int64_t k = 0; k < window.w.count; ++k, x += p.dilation[2] * p.channels) {
+        for (int n = 0; n < kCount; ++n) {
+          const V v = *reinterpret_cast<const Loose*>(x + n * kLanes);
+          best[n] = v > best[n] ? v : best[n];
+        }
+      }
+    }
+  }
+  for (int n = 0; n < kCount; ++n) *reinterpret_cast<Loose*>(y + at + n * kLanes) = best[n];
+}
+
+// Rows [begin, end) of the output, counted over depth and height. What is left over of the channels
+// goes in narrower vectors; the last of them overlaps its neighbour.
+template <typename T, typename V, typename W>
+AZ_INLINE void MaxPoolBody(const PoolPlan& p, const T* src, T* dst, T lowest, int64_t begin,
+                           int64_t end) {
+  constexpr int64_t kWide = static_cast<int64_t>(sizeof(V) / sizeof(T));
+  constexpr int64_t kNarrow = static_cast<int64_t>(sizeof(W) / sizeof(T));
   for (int64_t row = begin; row < end; ++row) {
-    const int64_t od = row / p.out[1], oh = row % p.out[1];
-    const Span d = Inside(od, p.stride[0], p.pad_begin[0], p.kernel[0], p.dilation[0], p.in[0]);
-    const Span h = Inside(oh, p.stride[1], p.pad_begin[1], p.kernel[1], p.dilation[1], p.in[1]);
+    Window window;
+    window.d =
+        Inside(row / p.out[1], p.stride[0], p.pad_begin[0], p.kernel[0], p.dilation[0], p.in[0]);
+    window.h =
+        Inside(row % p.out[1], p.stride[1], p.pad_begin[1], p.kernel[1], p.dilation[1], p.in[1]);
     for (int64_t ow = 0; ow < p.out[2]; ++ow) {
-      const Span w = Inside(ow, p.stride[2], p.pad_begin[2], p.kernel[2], p.dilation[2], p.in[2]);
+      window.w = Inside(ow, p.stride[2], p.pad_begin[2], p.kernel[2], p.dilation[2], p.in[2]);
       T* y = dst + (row * p.out[2] + ow) * p.channels;
-      const auto pixel = [&](int64_t i, int64_t j, int64_t k) {
-        return src + (((d.first + i * p.dilation[0]) * p.in[1] + h.first + j * p.dilation[1]) *
-                          p.in[2] +
-                      w.first + k * p.dilation[2]) *
-                         p.channels;
-      };
       int64_t c = 0;
-      for (; c + 4 * kLanes <= p.channels; c += 4 * kLanes) {
-        V a = V{} + lowest, b = a, e = a, f = a;
-        for (int64_t i = 0; i < d.count; ++i) {
-          for (int64_t j = 0; j < h.count; ++j) {
-            for (int64_t k = 0; k < w.count; ++k) {
-              const T* x = pixel(i, j, k) + c;
-              a = larger(load(x), a), b = larger(load(x + kLanes), b);
-              e = larger(load(x + 2 * kLanes), e), f = larger(load(x + 3 * kLanes), f);
-            }
-          }
-        }
-        *reinterpret_cast<Loose*>(y + c) = a, *reinterpret_cast<Loose*>(y + c + kLanes) = b;
-        *reinterpret_cast<Loose*>(y + c + 2 * kLanes) = e;
-        *reinterpret_cast<Loose*>(y + c + 3 * kLanes) = f;
-      }
-      for (; c + kLanes <= p.channels; c += kLanes) {
-        V a = V{} + lowest;
-        for (int64_t i = 0; i < d.count; ++i) {
-          for (int64_t j = 0; j < h.count; ++j) {
-            for (int64_t k = 0; k < w.count; ++k) a = larger(load(pixel(i, j, k) + c), a);
-          }
-        }
-        *reinterpret_cast<Loose*>(y + c) = a;
-      }
-      for (int64_t i = c; i < p.channels; ++i) y[i] = lowest;
-      for (int64_t i = 0; i < d.count && c < p.channels; ++i) {
-        for (int64_t j = 0; j < h.count; ++j) {
-          for (int64_t k = 0; k < w.count; ++k) {
-            const T* x = pixel(i, j, k);
-            for (int64_t n = c; n < p.channels; ++n) y[n] = x[n] > y[n] ? x[n] : y[n];
-          }
+      for (; c + 4 * kWide <= p.channels; c += 4 * kWide)
+        MaxStretch<T, V, 4>(p, window, src, y, lowest, c);
+      for (; c + kWide <= p.channels; c += kWide) MaxStretch<T, V, 1>(p, window, src, y, lowest, c);
+      for (; c + kNarrow <= p.channels; c += kNarrow)
+        MaxStretch<T, W, 1>(p, window, src, y, lowest, c);
+      if (c < p.channels && c > 0) {
+        MaxStretch<T, W, 1>(p, window, src, y, lowest, p.channels - kNarrow);
+      } else {
+        for (; c < p.channels; ++c) {
+          typedef T One __attribute__((vector_size(sizeof(T))));
+          MaxStretch<T, One, 1>(p, window, src, y, lowest, c);
         }
       }
     }
@@ -127,15 +148,15 @@ AZ_INLINE void MaxPoolBody(const PoolPlan& p, const T* src, T* dst, T lowest, in
 
 AZ_INLINE void MaxRowsFloatBody(const PoolPlan& p, const float* src, float* dst, int64_t begin,
                                 int64_t end) {
-  MaxPoolBody<float, vec::F16>(p, src, dst, -__builtin_inff(), begin, end);
+  MaxPoolBody<float, vec::F16, F4>(p, src, dst, -__builtin_inff(), begin, end);
 }
 AZ_INLINE void MaxRowsU8Body(const PoolPlan& p, const uint8_t* src, uint8_t* dst, int64_t begin,
                              int64_t end) {
-  MaxPoolBody<uint8_t, U64>(p, src, dst, 0, begin, end);
+  MaxPoolBody<uint8_t, U64, U8>(p, src, dst, 0, begin, end);
 }
 AZ_INLINE void MaxRowsS8Body(const PoolPlan& p, const int8_t* src, int8_t* dst, int64_t begin,
                              int64_t end) {
-  MaxPoolBody<int8_t, S64>(p, src, dst, -128, begin, end);
+  MaxPoolBody<int8_t, S64, S8>(p, src, dst, -128, begin, end);
 }
 AZ_VARIANTS(MaxRowsFloat,
             (const PoolPlan& p, const float* src, float* dst, int64_t begin, int64_t end),
@@ -150,39 +171,72 @@ AZ_VARIANTS(MaxRowsS8,
 // Output rows that are worth a thread of their own.
 int64_t RowGrain(const PoolPlan& p) {
   const int64_t taps = p.kernel[0] * p.kernel[1] * p.kernel[2];
-  return std::max<int64_t>(1, (int64_t{1} << 19) / std::max<int64_t>(1, p.out[2] * p.channels * taps));
+  return std::max<int64_t>(1,
+                           (int64_t{1} << 19) / std::max<int64_t>(1, p.out[2] * p.channels * taps));
 }
+
+typedef double D16 __attribute__((vector_size(128)));
+
+// Sums of 16 channels in double, one rounding at the end.
+AZ_INLINE void AverageRowsBody(const PoolPlan& p, const float* src, float* dst, int64_t begin,
+                               int64_t end) {
+  for (int64_t row = begin; row < end; ++row) {
+    std::array<int64_t, 3> o{row / p.out[1], row % p.out[1], 0};
+    Window window;
+    window.d = Inside(o[0], p.stride[0], p.pad_begin[0], p.kernel[0], p.dilation[0], p.in[0]);
+    window.h = Inside(o[1], p.stride[1], p.pad_begin[1], p.kernel[1], p.dilation[1], p.in[1]);
+    for (; o[2] < p.out[2]; ++o[2]) {
+      window.w = Inside(o[2], p.stride[2], p.pad_begin[2], p.kernel[2], p.dilation[2], p.in[2]);
+      const double divisor = static_cast<double>(
+          p.count_include_pad ? Covered(p, o) : window.d.count * window.h.count * window.w.count);
+      float* y = dst + (row * p.out[2] + o[2]) * p.channels;
+      for (int64_t c = 0; c < p.channels; c += 16) {
+        const int64_t lanes = p.channels - c;
+        D16 sum{};
+        for (int64_t i = 0; i < window.d.count; ++i) {
+          for (int64_t j = 0; j < window.h.count; ++j) {
+            const int64_t line = ((window.d.first + i * p.dilation[0]) * p.in[1] + window.h.first +
+                                  j * p.dilation[1]) *
+                                     p.in[2] +
+                                 window.w.first;
+            const float* x = src + line * p.channels + c;
+            for (int64_t k = 0; k < window.w.count; ++k, x += p.dilation[2] * p.channels) {
+              sum += __builtin_convertvector(
+                  lanes >= 16 ? vec::Load(x) : vec::LoadPart(x, lanes, 0.0f), D16);
+            }
+          }
+        }
+        const vec::F16 mean = __builtin_convertvector(sum / divisor, vec::F16);
+        if (lanes >= 16) {
+          vec::Store(y + c, mean);
+        } else {
+          vec::StorePart(y + c, mean, lanes);
+        }
+      }
+    }
+  }
+}
+AZ_VARIANTS(AverageRows,
+            (const PoolPlan& p, const float* src, float* dst, int64_t begin, int64_t end),
+            (p, src, dst, begin, end))
 
 }  // namespace
 
+void AveragePoolFloat(const PoolPlan& plan, const float* src, float* dst) {
+  ParallelRanges(plan.out[0] * plan.out[1], RowGrain(plan),
+                 [&](int64_t begin, int64_t end) { AverageRows(plan, src, dst, begin, end); });
+}
 void MaxPoolFloat(const PoolPlan& plan, const float* src, float* dst) {
-  ParallelRanges(plan.out[0] * plan.out[1], RowGrain(plan), [&](int64_t begin, int64_t end) {
-    MaxRowsFloat(plan, src, dst, begin, end);
-  });
+  ParallelRanges(plan.out[0] * plan.out[1], RowGrain(plan),
+                 [&](int64_t begin, int64_t end) { MaxRowsFloat(plan, src, dst, begin, end); });
 }
 void MaxPoolU8(const PoolPlan& plan, const uint8_t* src, uint8_t* dst) {
-  ParallelRanges(plan.out[0] * plan.out[1], RowGrain(plan) * 4, [&](int64_t begin, int64_t end) {
-    MaxRowsU8(plan, src, dst, begin, end);
-  });
+  ParallelRanges(plan.out[0] * plan.out[1], RowGrain(plan) * 4,
+                 [&](int64_t begin, int64_t end) { MaxRowsU8(plan, src, dst, begin, end); });
 }
 void MaxPoolS8(const PoolPlan& plan, const int8_t* src, int8_t* dst) {
-  ParallelRanges(plan.out[0] * plan.out[1], RowGrain(plan) * 4, [&](int64_t begin, int64_t end) {
-    MaxRowsS8(plan, src, dst, begin, end);
-  });
-}
-
-void AveragePoolFloat(const PoolPlan& p, const float* src, float* dst) {
-  std::vector<double> sums(static_cast<size_t>(p.channels));
-  ForEachOutput(p, [&](int64_t index, const std::array<int64_t, 3>& o) {
-    std::fill(sums.begin(), sums.end(), 0.0);
-    const int64_t divisor = VisitWindow(p, o, [&](int64_t at) {
-      simd::AccumulateDouble(src + at * p.channels, sums.data(), p.channels);
-    });
-    float* y = dst + index * p.channels;
-    for (int64_t c = 0; c < p.channels; ++c) {
-      y[c] = static_cast<float>(sums[static_cast<size_t>(c)] / static_cast<double>(divisor));
-    }
-  });
+  ParallelRanges(plan.out[0] * plan.out[1], RowGrain(plan) * 4,
+                 [&](int64_t begin, int64_t end) { MaxRowsS8(plan, src, dst, begin, end); });
 }
 
 void SumPoolInt8(const PoolPlan& p, const uint8_t* src, bool is_signed, int32_t zero_point,

@@ -30,6 +30,85 @@ AZ_INLINE void Turn16Body(const float* src, int64_t src_stride, float* dst, int6
 AZ_VARIANTS(Turn16, (const float* src, int64_t src_stride, float* dst, int64_t dst_stride),
             (src, src_stride, dst, dst_stride))
 
+// Sixteen elements of two vectors alternating, first and second half of the result.
+template <typename V>
+AZ_INLINE void Zip(const V& a, const V& b, V& low, V& high) {
+  low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  high =
+      __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+// dst[r * kPlanes + p] = src[p * stride + r]: planes woven to pixels, 16 of each at a time.
+// Elements only move, so one type of each size stands for all.
+template <typename T, int kPlanes>
+AZ_INLINE void WeaveBody(const T* src, int64_t stride, T* dst, int64_t count) {
+  typedef T V __attribute__((vector_size(16 * sizeof(T))));
+  typedef V Loose __attribute__((aligned(1), may_alias));
+  int64_t r = 0;
+  for (; r + 16 <= count; r += 16) {
+    V in[kPlanes], out[kPlanes];
+    for (int p = 0; p < kPlanes; ++p) in[p] = *reinterpret_cast<const Loose*>(src + p * stride + r);
+    if constexpr (kPlanes == 2) {
+      Zip(in[0], in[1], out[0], out[1]);
+    } else if constexpr (kPlanes == 3) {
+      out[0] =
+          __builtin_shufflevector(__builtin_shufflevector(in[0], in[1], 0, 16, 0, 1, 17, 0, 2, 18,
+                                                          0, 3, 19, 0, 4, 20, 0, 5),
+                                  in[2], 0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15);
+      out[1] =
+          __builtin_shufflevector(__builtin_shufflevector(in[0], in[1], 21, 0, 6, 22, 0, 7, 23, 0,
+                                                          8, 24, 0, 9, 25, 0, 10, 26),
+                                  in[2], 0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15);
+      out[2] =
+          __builtin_shufflevector(__builtin_shufflevector(in[0], in[1], 0, 11, 27, 0, 12, 28, 0, 13,
+                                                          29, 0, 14, 30, 0, 15, 31, 0),
+                                  in[2], 26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31);
+    } else {
+      V even[2], odd[2];
+      Zip(in[0], in[2], even[0], even[1]);
+      Zip(in[1], in[3], odd[0], odd[1]);
+      Zip(even[0], odd[0], out[0], out[1]);
+      Zip(even[1], odd[1], out[2], out[3]);
+    }
+    for (int p = 0; p < kPlanes; ++p)
+      *reinterpret_cast<Loose*>(dst + r * kPlanes + p * 16) = out[p];
+  }
+  for (; r < count; ++r) {
+    for (int p = 0; p < kPlanes; ++p) dst[r * kPlanes + p] = src[p * stride + r];
+  }
+}
+AZ_INLINE void WeaveTwoBytesBody(const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count) {
+  WeaveBody<uint8_t, 2>(src, stride, dst, count);
+}
+AZ_VARIANTS(WeaveTwoBytes, (const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count),
+            (src, stride, dst, count))
+AZ_INLINE void WeaveThreeBytesBody(const uint8_t* src, int64_t stride, uint8_t* dst,
+                                   int64_t count) {
+  WeaveBody<uint8_t, 3>(src, stride, dst, count);
+}
+AZ_VARIANTS(WeaveThreeBytes, (const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count),
+            (src, stride, dst, count))
+AZ_INLINE void WeaveFourBytesBody(const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count) {
+  WeaveBody<uint8_t, 4>(src, stride, dst, count);
+}
+AZ_VARIANTS(WeaveFourBytes, (const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count),
+            (src, stride, dst, count))
+AZ_INLINE void WeaveTwoFloatsBody(const float* src, int64_t stride, float* dst, int64_t count) {
+  WeaveBody<float, 2>(src, stride, dst, count);
+}
+AZ_VARIANTS(WeaveTwoFloats, (const float* src, int64_t stride, float* dst, int64_t count),
+            (src, stride, dst, count))
+AZ_INLINE void WeaveThreeFloatsBody(const float* src, int64_t stride, float* dst, int64_t count) {
+  WeaveBody<float, 3>(src, stride, dst, count);
+}
+AZ_VARIANTS(WeaveThreeFloats, (const float* src, int64_t stride, float* dst, int64_t count),
+            (src, stride, dst, count))
+AZ_INLINE void WeaveFourFloatsBody(const float* src, int64_t stride, float* dst, int64_t count) {
+  WeaveBody<float, 4>(src, stride, dst, count);
+}
+AZ_VARIANTS(WeaveFourFloats, (const float* src, int64_t stride, float* dst, int64_t count),
+            (src, stride, dst, count))
+
 template <typename T>
 void CopyRun(const std::byte* src, int64_t src_stride, std::byte* dst, int64_t dst_stride,
              int64_t count) {
@@ -48,13 +127,32 @@ void Turn(const std::byte* from, int64_t src_stride, std::byte* to, int64_t dst_
   constexpr int64_t kTile = 64 / sizeof(T);
   const Loose* src = reinterpret_cast<const Loose*>(from);
   Loose* dst = reinterpret_cast<Loose*>(to);
+  const bool aligned =
+      (reinterpret_cast<uintptr_t>(from) | reinterpret_cast<uintptr_t>(to)) % 4 == 0;
+  if (columns >= 2 && columns <= 4 && dst_stride == columns) {
+    if constexpr (sizeof(T) == 1) {
+      const auto weave = columns == 2   ? WeaveTwoBytes
+                         : columns == 3 ? WeaveThreeBytes
+                                        : WeaveFourBytes;
+      return weave(reinterpret_cast<const uint8_t*>(from), src_stride,
+                   reinterpret_cast<uint8_t*>(to), rows);
+    }
+    if constexpr (sizeof(T) == 4) {
+      const auto weave = columns == 2   ? WeaveTwoFloats
+                         : columns == 3 ? WeaveThreeFloats
+                                        : WeaveFourFloats;
+      if (aligned) {
+        return weave(reinterpret_cast<const float*>(from), src_stride, reinterpret_cast<float*>(to),
+                     rows);
+      }
+    }
+  }
   if (columns <= 4 || rows <= 4) {  // few planes woven together or taken apart: one pass
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t c = 0; c < columns; ++c) dst[r * dst_stride + c] = src[c * src_stride + r];
     }
     return;
   }
-  const bool aligned = (reinterpret_cast<uintptr_t>(from) | reinterpret_cast<uintptr_t>(to)) % 4 == 0;
   for (int64_t r0 = 0; r0 < rows; r0 += kTile) {
     const int64_t r1 = std::min(rows, r0 + kTile);
     for (int64_t c0 = 0; c0 < columns; c0 += kTile) {
@@ -80,8 +178,7 @@ void TurnMatrix(const StridedCopyPlan& plan, const std::byte* src, std::byte* ds
     Turn<T>(src + begin * plan.element_bytes, columns.src,
             dst + begin * rows.dst * plan.element_bytes, rows.dst, end - begin, columns.size);
   };
-  const int64_t grain =
-      std::max<int64_t>(64, (int64_t{1} << 18) / columns.size);
+  const int64_t grain = std::max<int64_t>(64, (int64_t{1} << 18) / columns.size);
   ParallelRanges(rows.size, grain, [&](int64_t begin, int64_t end) {
     switch (plan.element_bytes) {
       case 1:
