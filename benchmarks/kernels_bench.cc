@@ -11,6 +11,7 @@
 #include <cstring>
 #include <vector>
 
+#include "lib/engine/kernels/depthwise.h"
 #include "lib/engine/kernels/elementwise.h"
 #include "lib/engine/kernels/int8.h"
 #include "lib/engine/kernels/norm.h"
@@ -38,12 +39,18 @@ std::vector<uint8_t> Bytes(int64_t count) {
   return values;
 }
 
-const int kWidest = simd::CurrentLevel();
+std::vector<int8_t> Weights(int64_t count) {
+  const std::vector<uint8_t> random = Bytes(count);
+  std::vector<int8_t> weights(random.size());
+  std::memcpy(weights.data(), random.data(), random.size());
+  return weights;
+}
 
 // One thread, and the level of the last argument; false when this CPU has no such level.
 bool Prepare(benchmark::State& state, int64_t level) {
   SetThreadCount(1);
-  if (level > kWidest) {
+  static const int widest = simd::CurrentLevel();  // before the first limit
+  if (level > widest) {
     state.SkipWithError("this CPU has no such instructions");
     return false;
   }
@@ -213,9 +220,8 @@ void MaxPoolBytes(benchmark::State& state) {
 }
 BENCHMARK(MaxPoolBytes)->Apply(Images);
 
-// A convolution of 8-bit integers, 3x3, padded by 1: `group` is 1, or the channels for a depthwise
-// one.
-void Int8Conv(benchmark::State& state, bool depthwise) {
+// A convolution of 8-bit integers with exact sums, 3x3, padded by 1.
+void Int8Conv(benchmark::State& state) {
   if (!Prepare(state, state.range(2))) return;
   const int64_t size = state.range(0), channels = state.range(1);
   Int8ConvPlan plan;
@@ -223,32 +229,49 @@ void Int8Conv(benchmark::State& state, bool depthwise) {
   plan.kernel = {1, 3, 3};
   plan.pad = {0, 1, 1};
   plan.channels = plan.outputs = channels;
-  plan.group = depthwise ? channels : 1;
   plan.x = {0.02F, 128, false};
   plan.y = {0.05F, 128, false};
   plan.quantized = true;
   plan.scale.assign(static_cast<size_t>(channels), 1e-3F);
   plan.shift.assign(static_cast<size_t>(channels), 0.1F);
-  const int64_t each = channels / plan.group * 9;
-  const std::vector<uint8_t> random = Bytes(channels * each);
-  std::vector<int8_t> weights(random.size());
-  std::memcpy(weights.data(), random.data(), random.size());
-  PackWeights(plan, weights.data());
+  PackWeights(plan, Weights(channels * channels * 9).data());
   const std::vector<uint8_t> src = Bytes(size * size * channels);
   std::vector<uint8_t> dst(src.size());
   for (auto step : state) {
     RunInt8Conv(plan, src.data(), nullptr, dst.data());
     benchmark::ClobberMemory();
   }
-  Report(state, static_cast<int64_t>(src.size() + dst.size() + weights.size()),
-         2 * size * size * channels * each);
+  Report(state, static_cast<int64_t>(src.size() + dst.size()),
+         2 * size * size * channels * channels * 9);
 }
-BENCHMARK_CAPTURE(Int8Conv, Depthwise, true)->Apply(Images);
-BENCHMARK_CAPTURE(Int8Conv, Dense, false)
+BENCHMARK(Int8Conv)
     ->ArgNames({"size", "channels", "level"})
     ->Args({28, 64, 0})
     ->Args({28, 64, 1})
     ->Args({28, 64, 2});
+
+// One filter per channel, 3x3, padded by 1.
+void Int8Depthwise(benchmark::State& state) {
+  if (!Prepare(state, state.range(2))) return;
+  const int64_t size = state.range(0), channels = state.range(1);
+  DepthwiseSpec spec;
+  spec.shape.in_h = spec.shape.in_w = spec.shape.out_h = spec.shape.out_w = size;
+  spec.shape.kernel_h = spec.shape.kernel_w = 3;
+  spec.shape.pad_top = spec.shape.pad_left = 1;
+  spec.shape.channels = channels;
+  spec.source_zero = 128;
+  spec.scale.assign(static_cast<size_t>(channels), 1e-3F);
+  spec.shift.assign(static_cast<size_t>(channels), 0.1F);
+  const Depthwise depthwise(spec, Weights(channels * 9).data());
+  const std::vector<uint8_t> src = Bytes(size * size * channels);
+  std::vector<uint8_t> dst(src.size());
+  for (auto step : state) {
+    depthwise.Run(src.data(), dst.data(), 0, size);
+    benchmark::ClobberMemory();
+  }
+  Report(state, static_cast<int64_t>(src.size() + dst.size()), 2 * size * size * channels * 9);
+}
+BENCHMARK(Int8Depthwise)->Apply(Images);
 
 // A layout change: channels from the front to the back.
 void ChannelsLast(benchmark::State& state) {

@@ -1,4 +1,7 @@
-// bench from the command line: what it prints, what it refuses. Nothing here looks at a time.
+// bench from the command line: what it prints, what it refuses; and the page that the comparison
+// with other runtimes writes. Nothing here looks at a time.
+#include <algorithm>
+
 #include "tests/cli/process.h"
 
 namespace assize::cli {
@@ -53,6 +56,29 @@ TEST(Bench, RefusesWhatItCannotMeasure) {
   const std::string other = SourcePath("examples/fashion/fashion_mobilenetv2_mini.onnx");
   ExpectError(Assize({"bench", kModel, "--against", other}), 3,
               {"cannot take what", "[N,1,28,28]", "[1,30]"});
+}
+
+// The page is rendered from the newest figures, not written by hand.
+TEST(PeersPage, IsFresh) {
+  const std::string folder = SourcePath("benchmarks/results");
+  std::vector<std::string> figures;
+  if (fs::is_directory(folder)) figures = Listing(folder);
+  if (figures.empty()) GTEST_SKIP() << "no figures in benchmarks/results";
+  const std::string python = SourcePath(".deps/oracles/bin/python");
+  if (!fs::exists(python)) {
+    const char* ci = std::getenv("CI");
+    ASSERT_FALSE(ci != nullptr && std::string(ci) == "true") << python << " is missing";
+    GTEST_SKIP() << "needs " << python << "; run scripts/setup test";
+  }
+  TemporaryFolder temporary;
+  const std::string page = temporary / "page.md";
+  const std::string command = fmt::format("'{}' '{}' --render '{}/{}' --markdown '{}' >/dev/null",
+                                          python, SourcePath("benchmarks/peers/run.py"), folder,
+                                          *std::max_element(figures.begin(), figures.end()), page);
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  EXPECT_EQ(ReadAll(SourcePath("docs/performance.md")), ReadAll(page))
+      << "run benchmarks/peers/run.py --render " << figures.back()
+      << " --markdown docs/performance.md";
 }
 
 }  // namespace
