@@ -120,29 +120,18 @@ bool Lowering::LowerQuantAverage(const Unit& unit) {
   const QuantParams from = unit.sources[0]->params, to = *unit.result;
   const Operand x = In(input, Layout::kChannelsLast, "channels-last");
   const Operand y = NewArray(to.dtype, dims, Layout::kChannelsLast);
-  const int64_t samples = dims[0], positions = plan->out[0] * plan->out[1] * plan->out[2];
-  const Operand sums = NewArray(DType::kInt32, {positions, plan->channels}, Layout::kPlain);
-  const Operand divisors = NewArray(DType::kInt32, {positions}, Layout::kPlain);
+  const int64_t samples = dims[0];
   const int64_t x_step = x.count() / samples, y_step = y.count() / samples;
-  AddStep(
-      "own:average-pool:int8", {x}, {sums, divisors, y}, [=, plan = *plan](const StepContext& c) {
-        const QuantizeSpec spec{to.scale, to.zero_point, to.dtype == DType::kInt8};
-        std::vector<float> values(static_cast<size_t>(plan.channels));
-        for (int64_t s = 0; s < samples; ++s) {
-          SumPoolInt8(plan, c.at<const uint8_t>(x) + s * x_step, from.dtype == DType::kInt8,
-                      from.zero_point, c.at<int32_t>(sums), c.at<int32_t>(divisors));
-          for (int64_t p = 0; p < positions; ++p) {
-            const int32_t* sum = c.at<int32_t>(sums) + p * plan.channels;
-            const double divisor = c.at<int32_t>(divisors)[p];
-            for (size_t i = 0; i < values.size(); ++i) {
-              values[i] = static_cast<float>(static_cast<double>(from.scale) * sum[i] / divisor);
-            }
-            QuantizeFloats(spec, values.data(), c.at<uint8_t>(y) + s * y_step + p * plan.channels,
-                           plan.channels);
-          }
-        }
-        return OkStatus();
-      });
+  ByteAverage average{from.dtype == DType::kInt8, from.zero_point, from.scale, {}};
+  average.grid = {to.scale, static_cast<float>(to.low() - to.zero_point),
+                  static_cast<float>(to.high() - to.zero_point), to.zero_point};
+  AddStep("own:average-pool:int8", {x}, {y}, [=, plan = *plan](const StepContext& c) {
+    for (int64_t s = 0; s < samples; ++s) {
+      AveragePoolBytes(plan, average, c.at<const uint8_t>(x) + s * x_step,
+                       c.at<uint8_t>(y) + s * y_step);
+    }
+    return OkStatus();
+  });
   Bind(unit.writes[0], y);
   return true;
 }

@@ -13,42 +13,6 @@
 namespace assize::engine {
 namespace {
 
-// Calls visit(input position) for the elements of output `o`'s window; returns the divisor of an
-// average.
-template <typename F>
-int64_t VisitWindow(const PoolPlan& p, const std::array<int64_t, 3>& o, F visit) {
-  int64_t seen = 0, covered = 0;
-  std::array<int64_t, 3> start;
-  for (size_t i = 0; i < 3; ++i) start[i] = o[i] * p.stride[i] - p.pad_begin[i];
-  for (int64_t a = 0; a < p.kernel[0]; ++a) {
-    const int64_t d = start[0] + a * p.dilation[0];
-    for (int64_t b = 0; b < p.kernel[1]; ++b) {
-      const int64_t h = start[1] + b * p.dilation[1];
-      for (int64_t c = 0; c < p.kernel[2]; ++c) {
-        const int64_t w = start[2] + c * p.dilation[2];
-        // ceil_mode's last window may hang over the padded end: what lies beyond does not count as
-        // padding.
-        if (d < p.in[0] + p.pad_end[0] && h < p.in[1] + p.pad_end[1] && w < p.in[2] + p.pad_end[2])
-          ++covered;
-        if (d < 0 || d >= p.in[0] || h < 0 || h >= p.in[1] || w < 0 || w >= p.in[2]) continue;
-        ++seen;
-        visit((d * p.in[1] + h) * p.in[2] + w);
-      }
-    }
-  }
-  return p.count_include_pad ? covered : seen;
-}
-
-template <typename F>
-void ForEachOutput(const PoolPlan& p, F body) {
-  int64_t index = 0;
-  for (int64_t d = 0; d < p.out[0]; ++d) {
-    for (int64_t h = 0; h < p.out[1]; ++h) {
-      for (int64_t w = 0; w < p.out[2]; ++w) body(index++, std::array<int64_t, 3>{d, h, w});
-    }
-  }
-}
-
 typedef uint8_t U64 __attribute__((vector_size(64)));
 typedef int8_t S64 __attribute__((vector_size(64)));
 typedef float F4 __attribute__((vector_size(16)));
@@ -220,6 +184,61 @@ AZ_VARIANTS(AverageRows,
             (const PoolPlan& p, const float* src, float* dst, int64_t begin, int64_t end),
             (p, src, dst, begin, end))
 
+// Sums of 16 channels in 32-bit integers.
+AZ_INLINE void AverageByteRowsBody(const PoolPlan& p, const ByteAverage& average,
+                                   const uint8_t* src, uint8_t* dst, int64_t begin, int64_t end) {
+  // A signed byte with its highest bit turned is an unsigned one, 128 higher.
+  const uint8_t flip = average.is_signed ? 0x80 : 0;
+  const int32_t zero = average.zero_point + (average.is_signed ? 128 : 0);
+  const double scale = static_cast<double>(average.scale);
+  for (int64_t row = begin; row < end; ++row) {
+    std::array<int64_t, 3> o{row / p.out[1], row % p.out[1], 0};
+    Window window;
+    window.d = Inside(o[0], p.stride[0], p.pad_begin[0], p.kernel[0], p.dilation[0], p.in[0]);
+    window.h = Inside(o[1], p.stride[1], p.pad_begin[1], p.kernel[1], p.dilation[1], p.in[1]);
+    for (; o[2] < p.out[2]; ++o[2]) {
+      window.w = Inside(o[2], p.stride[2], p.pad_begin[2], p.kernel[2], p.dilation[2], p.in[2]);
+      const int64_t seen = window.d.count * window.h.count * window.w.count;
+      const double factor = scale / static_cast<double>(p.count_include_pad ? Covered(p, o) : seen);
+      uint8_t* y = dst + (row * p.out[2] + o[2]) * p.channels;
+      for (int64_t c = 0; c < p.channels; c += 16) {
+        const int64_t lanes = p.channels - c;
+        vec::I16 sum = vec::I16{} - static_cast<int32_t>(seen) * zero;
+        for (int64_t i = 0; i < window.d.count; ++i) {
+          for (int64_t j = 0; j < window.h.count; ++j) {
+            const int64_t line = ((window.d.first + i * p.dilation[0]) * p.in[1] +
+                                  window.h.first + j * p.dilation[1]) *
+                                     p.in[2] +
+                                 window.w.first;
+            const uint8_t* x = src + line * p.channels + c;
+            for (int64_t k = 0; k < window.w.count; ++k, x += p.dilation[2] * p.channels) {
+              vec::B16 bytes{};
+              if (lanes >= 16) {
+                bytes = *reinterpret_cast<const vec::LooseB16*>(x);
+              } else {
+                for (int64_t n = 0; n < lanes; ++n) bytes[n] = x[n];
+              }
+              sum += __builtin_convertvector(bytes ^ flip, vec::I16);
+            }
+          }
+        }
+        const vec::F16 mean =
+            __builtin_convertvector(__builtin_convertvector(sum, D16) * factor, vec::F16);
+        const vec::B16 q = vec::ToBytes(mean, average.grid);
+        if (lanes >= 16) {
+          vec::StoreBytes(y + c, q);
+        } else {
+          vec::StoreBytesPart(y + c, q, lanes);
+        }
+      }
+    }
+  }
+}
+AZ_VARIANTS(AverageByteRows,
+            (const PoolPlan& p, const ByteAverage& average, const uint8_t* src, uint8_t* dst,
+             int64_t begin, int64_t end),
+            (p, average, src, dst, begin, end))
+
 }  // namespace
 
 void AveragePoolFloat(const PoolPlan& plan, const float* src, float* dst) {
@@ -239,19 +258,10 @@ void MaxPoolS8(const PoolPlan& plan, const int8_t* src, int8_t* dst) {
                  [&](int64_t begin, int64_t end) { MaxRowsS8(plan, src, dst, begin, end); });
 }
 
-void SumPoolInt8(const PoolPlan& p, const uint8_t* src, bool is_signed, int32_t zero_point,
-                 int32_t* sums, int32_t* divisors) {
-  ForEachOutput(p, [&](int64_t index, const std::array<int64_t, 3>& o) {
-    int32_t* y = sums + index * p.channels;
-    std::fill(y, y + p.channels, 0);
-    divisors[index] = static_cast<int32_t>(VisitWindow(p, o, [&](int64_t at) {
-      const uint8_t* x = src + at * p.channels;
-      if (is_signed) {
-        simd::AccumulateS8(reinterpret_cast<const int8_t*>(x), y, p.channels, zero_point);
-      } else {
-        simd::AccumulateU8(x, y, p.channels, zero_point);
-      }
-    }));
+void AveragePoolBytes(const PoolPlan& plan, const ByteAverage& average, const uint8_t* src,
+                      uint8_t* dst) {
+  ParallelRanges(plan.out[0] * plan.out[1], RowGrain(plan), [&](int64_t begin, int64_t end) {
+    AverageByteRows(plan, average, src, dst, begin, end);
   });
 }
 

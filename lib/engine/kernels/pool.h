@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 
+#include "lib/engine/kernels/byte_grid.h"
+
 namespace assize::engine {
 
 // Missing leading dims are 1 (kernel, stride, dilation 1, pad 0).
@@ -22,9 +24,15 @@ void MaxPoolU8(const PoolPlan& plan, const uint8_t* src, uint8_t* dst);
 void MaxPoolS8(const PoolPlan& plan, const int8_t* src, int8_t* dst);
 // Sums in double, one rounding at the end.
 void AveragePoolFloat(const PoolPlan& plan, const float* src, float* dst);
-// Sums of (q - zero_point) over each window and the divisor that belongs to it: out[i * channels +
-// c], divisor[i].
-void SumPoolInt8(const PoolPlan& plan, const uint8_t* src, bool is_signed, int32_t zero_point,
-                 int32_t* sums, int32_t* divisors);
+// The mean of the dequantized elements, quantized to `grid`: scale / divisor * sum(q - zero_point) in
+// double, rounded to float, then to the grid.
+struct ByteAverage {
+  bool is_signed = false;
+  int32_t zero_point = 0;
+  float scale = 1;
+  simd::ByteGrid grid;
+};
+void AveragePoolBytes(const PoolPlan& plan, const ByteAverage& average, const uint8_t* src,
+                      uint8_t* dst);
 
 }  // namespace assize::engine

@@ -134,38 +134,6 @@ AZ_VARIANTS(ScaleShiftInts,
             (const int32_t* src, const float* k, const float* d, float* dst, int64_t count),
             (src, k, d, dst, count))
 
-AZ_BODY MaxIntoBody(const float* src, float* best, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) best[i] = src[i] > best[i] ? src[i] : best[i];
-}
-AZ_VARIANTS(MaxInto, (const float* src, float* best, int64_t count), (src, best, count))
-
-AZ_BODY MaxIntoU8Body(const uint8_t* src, uint8_t* best, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) best[i] = src[i] > best[i] ? src[i] : best[i];
-}
-AZ_VARIANTS(MaxIntoU8, (const uint8_t* src, uint8_t* best, int64_t count), (src, best, count))
-
-AZ_BODY MaxIntoS8Body(const int8_t* src, int8_t* best, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) best[i] = src[i] > best[i] ? src[i] : best[i];
-}
-AZ_VARIANTS(MaxIntoS8, (const int8_t* src, int8_t* best, int64_t count), (src, best, count))
-
-AZ_BODY AccumulateDoubleBody(const float* src, double* sums, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<double>(src[i]);
-}
-AZ_VARIANTS(AccumulateDouble, (const float* src, double* sums, int64_t count), (src, sums, count))
-
-AZ_BODY AccumulateU8Body(const uint8_t* src, int32_t* sums, int64_t count, int32_t zero) {
-  for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<int32_t>(src[i]) - zero;
-}
-AZ_VARIANTS(AccumulateU8, (const uint8_t* src, int32_t* sums, int64_t count, int32_t zero),
-            (src, sums, count, zero))
-
-AZ_BODY AccumulateS8Body(const int8_t* src, int32_t* sums, int64_t count, int32_t zero) {
-  for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<int32_t>(src[i]) - zero;
-}
-AZ_VARIANTS(AccumulateS8, (const int8_t* src, int32_t* sums, int64_t count, int32_t zero),
-            (src, sums, count, zero))
-
 AZ_BODY MultiplyAccumulateBody(int32_t value, const int16_t* weights, int32_t* sums,
                                int64_t count) {
   for (int64_t i = 0; i < count; ++i) sums[i] += value * weights[i];

@@ -26,12 +26,6 @@ void ScaleShift(const float* src, const float* k, const float* d, float* dst,
                 int64_t count);  // src * k + d
 void ScaleShiftInts(const int32_t* src, const float* k, const float* d, float* dst, int64_t count);
 
-void MaxInto(const float* src, float* best, int64_t count);
-void MaxIntoU8(const uint8_t* src, uint8_t* best, int64_t count);
-void MaxIntoS8(const int8_t* src, int8_t* best, int64_t count);
-void AccumulateDouble(const float* src, double* sums, int64_t count);
-void AccumulateU8(const uint8_t* src, int32_t* sums, int64_t count, int32_t zero);
-void AccumulateS8(const int8_t* src, int32_t* sums, int64_t count, int32_t zero);
 void MultiplyAccumulate(int32_t value, const int16_t* weights, int32_t* sums, int64_t count);
 
 // The widest set this process uses: "avx512", "avx2" or "baseline".
