@@ -36,7 +36,7 @@ if(TARGET assize_engine_tests)  # it runs real models
 endif()
 assize_tests(house LINK assize_passes assize_recipe)
 assize_tests(passes LINK assize_flow)
-assize_tests(conformance LINK assize_onnx assize_engine)
+assize_tests(conformance LINK assize_onnx assize_engine assize_verify)
 assize_tests(oracle LINK assize_flow)
 assize_tests(cli LINK assize_flow)
 assize_tests(e2e LINK assize_flow)

@@ -6,13 +6,16 @@
 <output>/<case>/model.onnx, <output>/<case>/test_data_set_0/input_<i>.pb and output_<i>.pb, and data.json with the
 tolerances {rtol, atol}: the node cases that the installed `onnx` generates (its wheel ships only their code).
 The model kinds that the wheel ships as files, or makes from code, go to the folder beside it, <output>/../model-cases/
-<kind>/<case>/ (simple, pytorch-converted, pytorch-operator) and .../light/*.onnx.
+<kind>/<case>/ (simple, pytorch-converted, pytorch-operator) and .../light/*.onnx; those of make_contrib_cases.py, whose
+expected results are ONNX Runtime's, to <output>/../contrib-cases/<case>/.
 
 The same onnx version writes the same bytes. A second run finds the stamp and does nothing; a run that was interrupted
 is started over, for the folders appear whole or not at all. Takes about ten seconds.
 """
 
 import argparse
+import hashlib
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -111,6 +114,12 @@ def write_model_cases(output: pathlib.Path) -> int:
     return count
 
 
+def write_contrib_cases(output: pathlib.Path) -> int:
+    import make_contrib_cases  # imports onnxruntime
+
+    return make_contrib_cases.write_contrib_cases(output)
+
+
 def main() -> int:
     root = pathlib.Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -119,6 +128,10 @@ def main() -> int:
     stamp = f"{FORMAT} onnx {onnx.__version__} numpy {np.__version__}\n"
     publish(output, write_node_cases, stamp)
     publish(output.parent / "model-cases", write_model_cases, stamp)
+    script = pathlib.Path(__file__).resolve().parent / "make_contrib_cases.py"
+    runtime = importlib.metadata.version("onnxruntime")
+    stamp += f"onnxruntime {runtime} {hashlib.sha256(script.read_bytes()).hexdigest()}\n"
+    publish(output.parent / "contrib-cases", write_contrib_cases, stamp)
     return 0
 
 

@@ -247,7 +247,7 @@ class Inferencer {
     Status status;
     if (const ir::Function* function = model_.FindFunction(node.domain, node.op_type, node.overload)) {
       InferCall(context, *function);
-    } else if (const InferRule rule = main_domain ? FindInferRule(node.op_type) : nullptr) {
+    } else if (const InferRule rule = FindInferRule(node.domain, node.op_type)) {
       status = rule(context);
     } else if (const OpSchema* schema = FindSchema(node.domain, node.op_type, opset)) {
       InferBySchema(context, *schema);

@@ -43,7 +43,18 @@ void InferContext::Set(size_t output, ir::DType dtype, std::optional<Dims> dims)
   if (exists) Set(output, ir::Type::TensorOf(dtype, std::move(dims)));
 }
 
-InferRule FindInferRule(std::string_view op) {
+InferRule FindInferRule(std::string_view domain, std::string_view op) {
+  static const InferRules contrib = [] {
+    InferRules made;
+    AddContribLayerRules(made);
+    AddContribRules(made);
+    return made;
+  }();
+  if (domain == "com.microsoft") {
+    const auto found = contrib.find(op);
+    return found == contrib.end() ? nullptr : found->second;
+  }
+  if (!domain.empty() && domain != "ai.onnx") return nullptr;
   static const InferRules rules = [] {
     InferRules made;
     AddElementwiseRules(made);

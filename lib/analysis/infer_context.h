@@ -78,14 +78,16 @@ class InferContext {
 inline constexpr int64_t kMaxShapeData = 1024;  // elements; longer vectors are data, not shapes
 
 using InferRule = Status (*)(InferContext&);
-// The rule for an op of ai.onnx, or null.
-InferRule FindInferRule(std::string_view op);
+// The rule for an op of ai.onnx or com.microsoft, or null.
+InferRule FindInferRule(std::string_view domain, std::string_view op);
 using InferRules = std::unordered_map<std::string_view, InferRule>;
 void AddElementwiseRules(InferRules& rules);
 void AddLayerRules(InferRules& rules);
 void AddShapeRules(InferRules& rules);
 void AddIndexRules(InferRules& rules);
 void AddControlRules(InferRules& rules);
+void AddContribLayerRules(InferRules& rules);  // com.microsoft
+void AddContribRules(InferRules& rules);       // com.microsoft
 
 // Dimensions.
 inline Dim Known(int64_t value) { return Dim{value, {}, {}}; }

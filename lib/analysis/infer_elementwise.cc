@@ -205,6 +205,7 @@ void AddElementwiseRules(InferRules& rules) {
   rules["Dropout"] = Dropout;
   rules["BatchNormalization"] = BatchNormalization;
   rules["LayerNormalization"] = LayerNormalization;
+  rules["SimplifiedLayerNormalization"] = LayerNormalization;  // of ONNX Runtime, in ONNX's domain: no mean
   rules["QuantizeLinear"] = QuantizeLinear;
   rules["DequantizeLinear"] = DequantizeLinear;
   rules["DynamicQuantizeLinear"] = DynamicQuantizeLinear;

@@ -1,5 +1,8 @@
 // Inference for layers: convolutions, pooling, products, recurrent cells. Tests: tests/analysis/infer_test.cc.
+#include <algorithm>
+
 #include "lib/analysis/infer_context.h"
+#include "lib/analysis/ops_internal.h"
 
 namespace assize::analysis {
 namespace {
@@ -250,6 +253,61 @@ Status Einsum(InferContext& c) {
 }
 
 }  // namespace
+
+// com.microsoft: the layers whose shapes are those of their ONNX kin.
+namespace {
+
+Status FusedConv(InferContext& c) {
+  const int64_t group = ops_internal::ReadGroup(c.read);
+  const Window window = ops_internal::ReadWindow(c.read);
+  AZ_RETURN_IF_ERROR(c.read.status());
+  return ConvLike(c, 0, 1, window, group, c.dtype(0));
+}
+
+Status QLinearAveragePool(InferContext& c) {
+  Window window = ops_internal::ReadWindow(c.read);
+  window.ceil_mode = c.read.Int("ceil_mode", 0) != 0;
+  const bool last = c.read.Int("channels_last", 0) != 0;
+  AZ_RETURN_IF_ERROR(c.read.status());
+  std::optional<Dims> y;
+  if (c.shape(0)) {
+    Dims x = *c.shape(0);
+    if (x.size() < 3) return c.Mismatch("x has rank {}, expected at least 3", x.size());
+    if (last) std::rotate(x.begin() + 1, x.end() - 1, x.end());
+    AZ_ASSIGN_OR_RETURN(const Dims spatial, Slide(window, x, std::nullopt));
+    y = Dims{Meet(x[0], {})};
+    if (!last) y->push_back(Meet(x[1], {}));
+    y->insert(y->end(), spatial.begin(), spatial.end());
+    if (last) y->push_back(Meet(x[1], {}));
+  }
+  c.Set(0, c.dtype(0), y);
+  return OkStatus();
+}
+
+Status QLinearGlobalAveragePool(InferContext& c) {
+  const bool last = c.read.Int("channels_last", 0) != 0;
+  AZ_RETURN_IF_ERROR(c.read.status());
+  std::optional<Dims> y;
+  if (c.shape(0) && c.shape(0)->size() >= 3) {
+    y = *c.shape(0);
+    for (size_t i = last ? 1 : 2; i < y->size() - (last ? 1 : 0); ++i) (*y)[i] = Known(1);
+  }
+  c.Set(0, c.dtype(0), y);
+  return OkStatus();
+}
+
+Status DynamicQuantizeMatMul(InferContext& c) { return Product(c, 0, 1, c.dtype(0)); }
+Status MatMulIntegerToFloat(InferContext& c) { return Product(c, 0, 1, c.dtype(3)); }
+
+}  // namespace
+
+void AddContribLayerRules(InferRules& rules) {
+  rules["FusedConv"] = FusedConv;
+  rules["QLinearAveragePool"] = QLinearAveragePool;
+  rules["QLinearGlobalAveragePool"] = QLinearGlobalAveragePool;
+  rules["DynamicQuantizeMatMul"] = DynamicQuantizeMatMul;
+  rules["MatMulIntegerToFloat"] = MatMulIntegerToFloat;
+}
 
 void AddLayerRules(InferRules& rules) {
   rules["Conv"] = Conv;

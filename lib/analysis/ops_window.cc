@@ -10,32 +10,13 @@ namespace assize::analysis {
 using ir::Graph;
 using ir::NodeRef;
 using ops_internal::Open;
+using ops_internal::ReadGroup;
+using ops_internal::ReadWindow;
 
 namespace {
 
 // Sizes above this cannot be tensors; keeping to it makes all sums below free of overflow.
 constexpr int64_t kMaxExtent = int64_t{1} << 40;
-
-Window ReadWindow(AttributeReader& read) {
-  Window window;
-  window.kernel_shape = read.Ints("kernel_shape");
-  window.strides = read.Ints("strides");
-  window.dilations = read.Ints("dilations");
-  window.pads = read.Ints("pads");
-  const std::string pad = read.Text("auto_pad", "NOTSET");
-  if (pad == "NOTSET" || pad.empty()) window.auto_pad = AutoPad::kNotSet;
-  else if (pad == "SAME_UPPER") window.auto_pad = AutoPad::kSameUpper;
-  else if (pad == "SAME_LOWER") window.auto_pad = AutoPad::kSameLower;
-  else if (pad == "VALID") window.auto_pad = AutoPad::kValid;
-  else read.Fail(fmt::format("auto_pad is \"{}\", expected NOTSET, SAME_UPPER, SAME_LOWER or VALID", pad));
-  return window;
-}
-
-int64_t ReadGroup(AttributeReader& read) {
-  const int64_t group = read.Int("group", 1);
-  if (group < 1) read.Fail(fmt::format("group is {}, expected at least 1", group));
-  return group;
-}
 
 Status FillList(std::vector<int64_t>& list, size_t size, int64_t fallback, int64_t least, const char* name) {
   if (list.empty()) list.assign(size, fallback);
@@ -70,6 +51,31 @@ int64_t CeilDiv(int64_t a, int64_t b) { return a >= 0 ? (a + b - 1) / b : -(-a /
 int64_t FloorDiv(int64_t a, int64_t b) { return a >= 0 ? a / b : -CeilDiv(-a, b); }
 
 }  // namespace
+
+namespace ops_internal {
+
+Window ReadWindow(AttributeReader& read) {
+  Window window;
+  window.kernel_shape = read.Ints("kernel_shape");
+  window.strides = read.Ints("strides");
+  window.dilations = read.Ints("dilations");
+  window.pads = read.Ints("pads");
+  const std::string pad = read.Text("auto_pad", "NOTSET");
+  if (pad == "NOTSET" || pad.empty()) window.auto_pad = AutoPad::kNotSet;
+  else if (pad == "SAME_UPPER") window.auto_pad = AutoPad::kSameUpper;
+  else if (pad == "SAME_LOWER") window.auto_pad = AutoPad::kSameLower;
+  else if (pad == "VALID") window.auto_pad = AutoPad::kValid;
+  else read.Fail(fmt::format("auto_pad is \"{}\", expected NOTSET, SAME_UPPER, SAME_LOWER or VALID", pad));
+  return window;
+}
+
+int64_t ReadGroup(AttributeReader& read) {
+  const int64_t group = read.Int("group", 1);
+  if (group < 1) read.Fail(fmt::format("group is {}, expected at least 1", group));
+  return group;
+}
+
+}  // namespace ops_internal
 
 StatusOr<Window> Window::Filled(size_t rank) const {
   Window filled = *this;

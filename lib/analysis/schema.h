@@ -1,6 +1,7 @@
 // Op schemas as data: what each version of each ONNX op takes and gives.
 //
-// The table is schemas/ops.inc, made from the onnx package by scripts/make_op_schemas.py and parsed on first use.
+// The table is schemas/ops.inc, made from the onnx package by scripts/make_op_schemas.py and parsed on first use. It
+// holds all of ONNX, and of com.microsoft the ops that the reference evaluator runs.
 // Tests: tests/analysis/schema_test.cc.
 #pragma once
 
@@ -47,7 +48,7 @@ struct OpSchema {
 };
 
 // The op as of `opset` of its domain ("ai.onnx" and "" are one): the newest version not above it. Null when there
-// is none, or the domain is not ONNX's.
+// is none.
 const OpSchema* FindSchema(std::string_view domain, std::string_view op, int64_t opset);
 // Every version of the op, oldest first; empty when the op is unknown.
 std::vector<const OpSchema*> SchemaVersions(std::string_view domain, std::string_view op);

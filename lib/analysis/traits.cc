@@ -33,6 +33,10 @@ bool IsControlFlow(const ir::Node& node) {
          std::find(kControl.begin(), kControl.end(), node.op_type) != kControl.end();
 }
 
-bool IsPure(const ir::Node& node) { return IsOnnxDomain(node.domain); }
+bool IsPure(const ir::Node& node) {
+  // Of com.microsoft the table holds the ops we run; the others may be anything.
+  if (node.domain == "com.microsoft") return !SchemaVersions(node.domain, node.op_type).empty();
+  return IsOnnxDomain(node.domain);
+}
 
 }  // namespace assize::analysis

@@ -38,6 +38,7 @@
   X(Gelu)                         \
   X(SkipNormalization)            \
   X(PackedAttention)              \
+  X(GroupQuery)                   \
   X(Ml)
 
 namespace assize::reference {

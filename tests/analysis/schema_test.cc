@@ -17,12 +17,15 @@ TEST(Schema, FindsTheVersionThatHolds) {
   EXPECT_EQ(FindSchema("", "Clip", 28)->since_version, 13);
   EXPECT_EQ(FindSchema("", "Gelu", 19), nullptr);
   EXPECT_EQ(FindSchema("", "NoSuchOp", 13), nullptr);
-  EXPECT_EQ(FindSchema("com.microsoft", "Gelu", 1), nullptr);
+  EXPECT_EQ(FindSchema("com.microsoft", "Gelu", 1)->since_version, 1);
+  EXPECT_EQ(FindSchema("com.microsoft", "Sampling", 1), nullptr);
+  EXPECT_EQ(FindSchema("org.example", "Gelu", 1), nullptr);
   EXPECT_TRUE(FindSchema("", "Upsample", 10)->deprecated);
   EXPECT_TRUE(FindSchema("", "RandomNormal", 13)->nondeterministic);
   EXPECT_GE(NewestOpset(), 26);
   EXPECT_GT(NewestOpset("ai.onnx.ml"), 0);
-  EXPECT_EQ(NewestOpset("com.microsoft"), 0);
+  EXPECT_EQ(NewestOpset("com.microsoft"), 1);
+  EXPECT_EQ(NewestOpset("org.example"), 0);
 }
 
 TEST(Schema, KnowsFormalsAttributesAndTypes) {

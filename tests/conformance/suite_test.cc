@@ -2,10 +2,10 @@
 // wheel generates or ships, and Debian's libonnx-testdata.
 //
 // Every case must pass but those listed, each with its reason, in expected_failures.txt (neither
-// passes) and expected_failures_engine.txt (the reference passes, the engine does not); a listed case
-// that passes, or is not there any more, fails the test too. docs/conformance.md must state the counts
-// measured here. With ASSIZE_CONFORMANCE_OUT set to a folder, the outcomes go there as JSON instead:
-// scripts/make-conformance makes the page of them.
+// passes) and expected_failures_engine.txt (the reference passes, the engine does not); a listed
+// case that passes, or is not there any more, fails the test too. docs/conformance.md must state
+// the counts measured here. With ASSIZE_CONFORMANCE_OUT set to a folder, the outcomes go there as
+// JSON instead: scripts/make-conformance makes the page of them.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -64,8 +64,8 @@ struct OpCounts {
 bool Judge(const CaseSet& set, const Case& test_case, const Outcome& outcome, const char* who,
            std::set<std::string>& listed) {
   if (listed.erase(test_case.name) > 0) {
-    EXPECT_FALSE(outcome.status.ok())
-        << set.name << " " << test_case.name << " passes in the " << who << ": take it off the list";
+    EXPECT_FALSE(outcome.status.ok()) << set.name << " " << test_case.name << " passes in the "
+                                      << who << ": take it off the list";
   } else {
     EXPECT_TRUE(outcome.status.ok())
         << set.name << " " << test_case.name << " in the " << who << ": " << outcome.status;
@@ -82,20 +82,22 @@ Json AsJson(const Outcome& outcome) {
   return json;
 }
 
-// The page states these counts: one row a set, and of the generated node cases one row an op.
+// The page states these counts: one row a set, and of the generated cases one row an op.
 void ExpectOnThePage(const CaseSet& set, const OpCounts& total,
                      const std::map<std::string, OpCounts>& by_op) {
   const auto page = ReadFile(kSource + "/docs/conformance.md");
   ASSERT_TRUE(page.ok()) << page.status();
-  const auto expect = [&](const std::string& name, const OpCounts& counts) {
-    const std::string row = fmt::format("| {} | {} | {} | {} |", name, counts.cases,
-                                        counts.reference, counts.engine);
-    EXPECT_NE(page->find("\n" + row), std::string::npos)
+  const auto expect = [&](size_t from, const std::string& name, const OpCounts& counts) {
+    const std::string row =
+        fmt::format("| {} | {} | {} | {} |", name, counts.cases, counts.reference, counts.engine);
+    EXPECT_NE(page->find("\n" + row, from), std::string::npos)
         << "docs/conformance.md has no row \"" << row << "\": run scripts/make-conformance";
   };
-  expect(set.name, total);
-  if (std::string_view(set.name) != "node") return;
-  for (const auto& [op, counts] : by_op) expect(op, counts);
+  expect(0, set.name, total);
+  if (std::string_view(set.name) != "node" && std::string_view(set.name) != "contrib") return;
+  const size_t section = page->find(fmt::format("## By op, set `{}`", set.name));
+  ASSERT_NE(section, std::string::npos);
+  for (const auto& [op, counts] : by_op) expect(section, op, counts);
 }
 
 class Conformance : public testing::TestWithParam<CaseSet> {};
@@ -169,6 +171,7 @@ INSTANTIATE_TEST_SUITE_P(
                     CaseSet{"simple", kDeps + "model-cases/simple", 26, 1},
                     CaseSet{"pytorch-converted", kDeps + "model-cases/pytorch-converted", 82, 1},
                     CaseSet{"pytorch-operator", kDeps + "model-cases/pytorch-operator", 35, 1},
+                    CaseSet{"contrib", kDeps + "contrib-cases", 200, 1},
                     CaseSet{"light", kDeps + "model-cases/light", 9, 0},
                     CaseSet{"debian-node", kDebian + "node", 932, 5},
                     CaseSet{"debian-simple", kDebian + "simple", 23, 5},

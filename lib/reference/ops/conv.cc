@@ -188,9 +188,8 @@ Status FusedConv(OpContext& ctx) {
     const NamedActivation clip = NamedActivation::Clip(first, second);
     return ConvThen(ctx, &clip);
   }
-  AZ_ASSIGN_OR_RETURN(
-      const NamedActivation after,
-      NamedActivation::Of(name, first, second, !params.empty(), params.size() > 1));
+  AZ_ASSIGN_OR_RETURN(const NamedActivation after,
+                      NamedActivation::Of(name, first, second, !params.empty(), params.size() > 1));
   return ConvThen(ctx, &after);
 }
 

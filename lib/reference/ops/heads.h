@@ -1,6 +1,6 @@
-// Scaled dot product attention, the part that all attention ops share: tensors seen as heads, scores,
-// probabilities, weighted values. Sums in double, index order.
-// Tests: tests/reference/robustness_test.cc, tests/conformance/.
+// Scaled dot product attention, the part that all attention ops share: tensors seen as heads,
+// scores, probabilities, weighted values. Sums in double, index order. Tests:
+// tests/reference/robustness_test.cc, tests/conformance/.
 #pragma once
 
 #include <limits>

@@ -127,7 +127,8 @@ Status FusedGemm(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(
       const NamedActivation after,
       NamedActivation::Of(name, ctx.Float("activation_alpha", 0), ctx.Float("activation_beta", 0),
-                          ctx.HasAttribute("activation_alpha"), ctx.HasAttribute("activation_beta")));
+                          ctx.HasAttribute("activation_alpha"),
+                          ctx.HasAttribute("activation_beta")));
   return GemmThen(ctx, &after);
 }
 

@@ -12,7 +12,8 @@ struct NamedActivation {
   std::string name;  // lower case
   double alpha = 0, beta = 0;
 
-  // `name` in any case; InvalidArgument when it is not known. What is not given takes ONNX's default.
+  // `name` in any case; InvalidArgument when it is not known. What is not given takes ONNX's
+  // default.
   static StatusOr<NamedActivation> Of(std::string name, double alpha, double beta, bool has_alpha,
                                       bool has_beta);
   // Between low and high.

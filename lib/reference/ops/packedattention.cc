@@ -1,11 +1,12 @@
 // com.microsoft Attention, QAttention, MultiHeadAttention, RotaryEmbedding.
 //
-// Shapes  Attention projects its input [B, S, I] by weights [I, Q + K + V] (QAttention: both 8 bits,
-//         the sum exact); the others take projected query [B, S, H * D], key and value. Present keys
-//         and values are those of the past, then the new ones.
+// Shapes  Attention projects its input [B, S, I] by weights [I, Q + K + V] (QAttention: both 8
+// bits,
+//         the sum exact); the others take projected query [B, S, H * D], key and value. Present
+//         keys and values are those of the past, then the new ones.
 // Mask    int32: ends [B], ends then starts [2 * B], keys [B, T], or [B, S, T]. What is masked gets
-//         mask_filter_value added, not minus infinity: rows masked whole still attend. `unidirectional`
-//         hides the keys behind a token.
+//         mask_filter_value added, not minus infinity: rows masked whole still attend.
+//         `unidirectional` hides the keys behind a token.
 // Sums in double, one rounding.
 // Source  Vaswani et al. 2017.        Tests  tests/conformance/.
 #include <algorithm>
@@ -53,8 +54,7 @@ Status AddMask(const OpContext& ctx, size_t i, const Problem& p, int64_t past,
   };
   for (size_t k = 0; k < scores.size(); ++k) {
     const auto at = static_cast<int64_t>(k);
-    const int64_t key = at % total, row = at / total % length,
-                  b = at / total / length / p.q.heads;
+    const int64_t key = at % total, row = at / total % length, b = at / total / length / p.q.heads;
     if (causal && key > past + row) {
       scores[k] = kMinusInfinity;
     } else if (hidden(b, row, key)) {
@@ -90,8 +90,7 @@ Status Attend(OpContext& ctx, Problem& p, size_t mask, size_t bias, int64_t past
   AZ_RETURN_IF_ERROR(AddMask(ctx, mask, p, past, scores));
   SoftmaxRows(scores, p.k.length);
   const Heads y = Weighted(p, scores);
-  const ir::DType dtype =
-      ir::IsFloating(ctx.in(0).dtype()) ? ctx.in(0).dtype() : ctx.in(3).dtype();
+  const ir::DType dtype = ir::IsFloating(ctx.in(0).dtype()) ? ctx.in(0).dtype() : ctx.in(3).dtype();
   ctx.Set(0, FromReals(dtype, y.Dims(), y.values));
   return OkStatus();
 }
@@ -202,7 +201,8 @@ Status QAttention(OpContext& ctx) {
                            x.TypeText(), w.TypeText());
   AZ_ASSIGN_OR_RETURN(const MatMulShapes s, MatMulShapes::Of(x.dims(), w.dims()));
   AZ_RETURN_IF_ERROR(ctx.Plan(ir::DType::kDouble, s.out).status());
-  if (s.columns % 3 != 0) return InvalidArgument("weight is {}: not three of one width", w.TypeText());
+  if (s.columns % 3 != 0)
+    return InvalidArgument("weight is {}: not three of one width", w.TypeText());
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> a, CenteredOperand(ctx, 0, 6, false));
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> b, CenteredOperand(ctx, 1, 7, false));
   AZ_ASSIGN_OR_RETURN(const double x_scale, ctx.RealScalarIn(3, "input_scale"));
@@ -219,8 +219,9 @@ Status QAttention(OpContext& ctx) {
                          ctx.in(3).dtype(), 5, 8, ctx.input_count());
 }
 
-// query, key, value, bias, key_padding_mask, attention_bias, past_key, past_value -> y, present_key,
-// present_value. Key and value as [B, L, H * D], or as [B, H, L, D] and then without bias.
+// query, key, value, bias, key_padding_mask, attention_bias, past_key, past_value -> y,
+// present_key, present_value. Key and value as [B, L, H * D], or as [B, H, L, D] and then without
+// bias.
 Status MultiHeadAttention(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
   if (!ctx.has(1) || !ctx.has(2) || ctx.in(0).rank() != 3)
@@ -274,11 +275,13 @@ Status RotaryEmbedding(OpContext& ctx) {
   const int64_t half = cache[1], given = ctx.Int("num_heads", 0);
   if (half < 1) return InvalidArgument("cos_cache is {}", ctx.in(2).TypeText());
   // Without a number of heads, the caches span a whole head.
-  const int64_t heads =
-      given > 0 ? given : x.rank() == 3 ? x.dims()[2] / std::min(2 * half, x.dims()[2] + 1) : 0;
+  const int64_t heads = given > 0       ? given
+                        : x.rank() == 3 ? x.dims()[2] / std::min(2 * half, x.dims()[2] + 1)
+                                        : 0;
   AZ_ASSIGN_OR_RETURN(Heads h, HeadsOf(x, heads, "input"));
   if (half > h.width / 2)
-    return InvalidArgument("cos_cache is {}, a head has {} elements", ctx.in(2).TypeText(), h.width);
+    return InvalidArgument("cos_cache is {}, a head has {} elements", ctx.in(2).TypeText(),
+                           h.width);
   if (ctx.Float("scale", 1.0) != 1.0) return Unimplemented("attribute \"scale\"");
   AZ_ASSIGN_OR_RETURN(std::vector<int64_t> positions, ctx.IntsIn(1, "position_ids"));
   if (ctx.in(1).dims() == ir::Shape{1}) {

@@ -4,12 +4,13 @@
 // count_include_pad by those inside input and padding. MaxPool's indices count over the whole
 // input, row or column major (storage_order).
 // Tests: tests/reference/layers_test.cc, tests/conformance/.
+#include "lib/reference/ops/pool.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "lib/reference/ops/common.h"
-#include "lib/reference/ops/pool.h"
 #include "lib/reference/ops/window.h"
 
 namespace assize::reference {
@@ -131,22 +132,24 @@ Status LpPool(OpContext& ctx) {
   // Opset 1 gives p as a float.
   const double p = ctx.opset() < 2 ? ctx.Float("p", 2.0) : static_cast<double>(ctx.Int("p", 2));
   if (!(p >= 1)) return InvalidArgument("attribute \"p\" is {}, expected at least 1", p);
-  return SetPooled(ctx, OverWindows(ctx, ctx.in(0), global, [=](const double* plane, const Taps& taps) {
-    double sum = 0;
-    for (const int64_t at : taps.inside)
-      sum += p == 2 ? plane[at] * plane[at] : std::pow(std::fabs(plane[at]), p);
-    return p == 2 ? std::sqrt(sum) : std::pow(sum, 1.0 / p);
-  }));
+  return SetPooled(ctx,
+                   OverWindows(ctx, ctx.in(0), global, [=](const double* plane, const Taps& taps) {
+                     double sum = 0;
+                     for (const int64_t at : taps.inside)
+                       sum += p == 2 ? plane[at] * plane[at] : std::pow(std::fabs(plane[at]), p);
+                     return p == 2 ? std::sqrt(sum) : std::pow(sum, 1.0 / p);
+                   }));
 }
 
 Status GlobalMaxPool(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
-  return SetPooled(ctx, OverWindows(ctx, ctx.in(0), true, [](const double* plane, const Taps& taps) {
-    double best = -std::numeric_limits<double>::infinity();
-    for (const int64_t at : taps.inside)
-      best = std::isnan(plane[at]) || plane[at] > best ? plane[at] : best;
-    return best;
-  }));
+  return SetPooled(ctx,
+                   OverWindows(ctx, ctx.in(0), true, [](const double* plane, const Taps& taps) {
+                     double best = -std::numeric_limits<double>::infinity();
+                     for (const int64_t at : taps.inside)
+                       best = std::isnan(plane[at]) || plane[at] > best ? plane[at] : best;
+                     return best;
+                   }));
 }
 
 Status MaxPool(OpContext& ctx) {

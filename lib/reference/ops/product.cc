@@ -9,8 +9,7 @@ namespace assize::reference {
 
 StatusOr<MatMulShapes> MatMulShapes::Of(ir::Shape a, ir::Shape b) {
   MatMulShapes s;
-  if (a.empty() || b.empty())
-    return InvalidArgument("a scalar operand, expected at least one dim");
+  if (a.empty() || b.empty()) return InvalidArgument("a scalar operand, expected at least one dim");
   const ir::Shape a_given = a, b_given = b;
   const bool vector_a = a.size() == 1, vector_b = b.size() == 1;
   if (vector_a) a.insert(a.begin(), 1);

@@ -34,8 +34,8 @@ std::vector<T> Transposed(const std::vector<T>& x, int64_t rows, int64_t columns
   return out;
 }
 
-// Zero point (or scale) of each element of `dims`: given as a scalar, as one a row of A / one a column
-// of B, or in the full batched form of it.
+// Zero point (or scale) of each element of `dims`: given as a scalar, as one a row of A / one a
+// column of B, or in the full batched form of it.
 StatusOr<std::vector<double>> Spread(const ir::Tensor& given, const ir::Shape& dims, bool per_row,
                                      std::string_view what);
 // Elements of integer input i less its zero point, input `zero` (absent: none).

@@ -96,12 +96,11 @@ Status Average(OpContext& ctx) {
   if (last) std::rotate(dims.begin() + 1, dims.end() - 1, dims.end());
   AZ_RETURN_IF_ERROR(ctx.Plan(ir::DType::kDouble, dims).status());
   std::vector<double> values = Dequantized(x, from);
-  if (last)
-    values = MoveChannels(values, dims[0], dims[1], Product(dims, 2, dims.size()), false);
-  AZ_ASSIGN_OR_RETURN(Pooled y,
-                      Averages(ctx, FromReals(ir::DType::kDouble, dims, values), global));
+  if (last) values = MoveChannels(values, dims[0], dims[1], Product(dims, 2, dims.size()), false);
+  AZ_ASSIGN_OR_RETURN(Pooled y, Averages(ctx, FromReals(ir::DType::kDouble, dims, values), global));
   if (last) {
-    y.values = MoveChannels(y.values, y.dims[0], y.dims[1], Product(y.dims, 2, y.dims.size()), true);
+    y.values =
+        MoveChannels(y.values, y.dims[0], y.dims[1], Product(y.dims, 2, y.dims.size()), true);
     std::rotate(y.dims.begin() + 1, y.dims.begin() + 2, y.dims.end());
   }
   ctx.Set(0, Quantized(x.dtype(), y.dims, std::move(y.values), to));
@@ -123,7 +122,8 @@ Status Concat(OpContext& ctx) {
   const auto along = static_cast<size_t>(axis);
   dims[along] = 0;
   for (size_t i = 2; i < count; i += 3) {
-    if (!ctx.has(i) || !ctx.has(i + 1)) return InvalidArgument("operand {} is missing", (i - 2) / 3);
+    if (!ctx.has(i) || !ctx.has(i + 1))
+      return InvalidArgument("operand {} is missing", (i - 2) / 3);
     AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, i));
     ir::Shape own = ctx.in(i).dims();
     if (own.size() != dims.size())
@@ -132,8 +132,9 @@ Status Concat(OpContext& ctx) {
     if (!sum) return InvalidArgument("the operands' dims {} add up to too much", axis);
     own[along] = dims[along];
     if (own != dims) {
-      return InvalidArgument("operand {} is {}, which fits the first, {}, in other dims than {} not",
-                             (i - 2) / 3, ctx.in(i).TypeText(), ctx.in(2).TypeText(), axis);
+      return InvalidArgument(
+          "operand {} is {}, which fits the first, {}, in other dims than {} not", (i - 2) / 3,
+          ctx.in(i).TypeText(), ctx.in(2).TypeText(), axis);
     }
     dims[along] = *sum;
   }

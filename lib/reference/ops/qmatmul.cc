@@ -1,7 +1,7 @@
 // com.microsoft QGemm, MatMulIntegerToFloat, DynamicQuantizeMatMul, MatMulNBits.
 //
-// Integer sums are exact; scales are applied in double; one rounding. MatMulNBits holds a weight row
-// in blocks along K, `bits` a weight, low bits first, with a scale and a zero point each block:
+// Integer sums are exact; scales are applied in double; one rounding. MatMulNBits holds a weight
+// row in blocks along K, `bits` a weight, low bits first, with a scale and a zero point each block:
 //   W[n, k] = (B[n, k] - zero[n, k / block]) * scale[n, k / block]        Y = A W' + bias
 // Its accuracy_level lets a runtime round A to 8 bits; here A is never rounded.
 // Tests: tests/conformance/.

@@ -6,11 +6,12 @@
 // says otherwise), as ONNX prescribes, then to an integer. Scale and zero point: a scalar, one a
 // slice along `axis`, or one a block of `block_size` elements along `axis`.
 // Tests: tests/reference/numbers_test.cc, tests/conformance/.
+#include "lib/reference/ops/quantize.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "lib/reference/ops/common.h"
-#include "lib/reference/ops/quantize.h"
 
 namespace assize::reference {
 

@@ -114,9 +114,10 @@ StatusOr<Recurrence> Read(const OpContext& ctx, int64_t gates,
   const std::vector<double> alphas = ctx.Floats("activation_alpha"),
                             betas = ctx.Floats("activation_beta");
   for (size_t k = 0; k < names.size(); ++k) {
-    AZ_ASSIGN_OR_RETURN(NamedActivation f, NamedActivation::Of(names[k], k < alphas.size() ? alphas[k] : 0,
-                                                   k < betas.size() ? betas[k] : 0,
-                                                   k < alphas.size(), k < betas.size()));
+    AZ_ASSIGN_OR_RETURN(
+        NamedActivation f,
+        NamedActivation::Of(names[k], k < alphas.size() ? alphas[k] : 0,
+                            k < betas.size() ? betas[k] : 0, k < alphas.size(), k < betas.size()));
     n.activations.push_back(std::move(f));
   }
   return n;

@@ -129,8 +129,9 @@ Status Identity(OpContext& ctx) {
   return OkStatus();
 }
 
-// Numbers in [0, 1) as ONNX's own Dropout draws them: the 53-bit doubles of a Mersenne Twister that is
-// seeded with the node's seed (Matsumoto and Nishimura 1998). The same seed drops the same elements.
+// Numbers in [0, 1) as ONNX's own Dropout draws them: the 53-bit doubles of a Mersenne Twister that
+// is seeded with the node's seed (Matsumoto and Nishimura 1998). The same seed drops the same
+// elements.
 class UnitDraws {
  public:
   explicit UnitDraws(uint32_t seed) : words_(seed) {}
@@ -143,8 +144,8 @@ class UnitDraws {
   std::mt19937 words_;
 };
 
-// Inference passes x through. In training mode (opset 12 on, by input) an element whose draw is below
-// ratio is dropped, the others grow by 1 / (1 - ratio).
+// Inference passes x through. In training mode (opset 12 on, by input) an element whose draw is
+// below ratio is dropped, the others grow by 1 / (1 - ratio).
 Status Dropout(OpContext& ctx) {
   const ir::Tensor& x = ctx.in(0);
   AZ_ASSIGN_OR_RETURN(const int64_t count, ctx.Plan(x.dtype(), x.dims()));

@@ -1,5 +1,5 @@
-// com.microsoft SkipLayerNormalization, SkipSimplifiedLayerNormalization, EmbedLayerNormalization, and
-// SimplifiedLayerNormalization: layer norms fused with what stands before them.
+// com.microsoft SkipLayerNormalization, SkipSimplifiedLayerNormalization, EmbedLayerNormalization,
+// and SimplifiedLayerNormalization: layer norms fused with what stands before them.
 //
 //   layer       (s - mean) / sqrt(variance + epsilon) * gamma + beta     over the last dim
 //   simplified  s / sqrt(mean of squares + epsilon) * gamma
@@ -91,13 +91,11 @@ Status SimplifiedLayerNormalization(OpContext& ctx) {
   }
   AZ_RETURN_IF_ERROR(ctx.Plan(x.dtype(), x.dims()).status());
   std::vector<double> y = Reals(x);
-  const Statistics s =
-      Normalize(y, width, true, ctx.Float("epsilon", 1e-5f), Reals(ctx.in(1)), {});
+  const Statistics s = Normalize(y, width, true, ctx.Float("epsilon", 1e-5f), Reals(ctx.in(1)), {});
   ctx.Set(0, FromReals(ctx.in(1).dtype(), x.dims(), y));
   ir::Shape rows = x.dims();
   for (size_t d = static_cast<size_t>(axis); d < rows.size(); ++d) rows[d] = 1;
-  const ir::DType stash =
-      x.dtype() == ir::DType::kDouble ? ir::DType::kDouble : ir::DType::kFloat;
+  const ir::DType stash = x.dtype() == ir::DType::kDouble ? ir::DType::kDouble : ir::DType::kFloat;
   if (ctx.wants(1)) ctx.Set(1, FromReals(stash, rows, s.inverse));
   return OkStatus();
 }
@@ -123,6 +121,9 @@ Status AddRows(const OpContext& ctx, const std::vector<int64_t>& ids, size_t tab
 // y, mask_index (ones of each mask row, 0 without a mask), sum of the embeddings.
 Status EmbedLayerNormalization(OpContext& ctx) {
   const ir::Tensor& ids = ctx.in(0);
+  for (const size_t i : {2, 3, 5, 6}) {
+    if (!ctx.has(i)) return InvalidArgument("input {} is missing", i);
+  }
   if (ids.rank() != 2 || ctx.in(2).rank() != 2)
     return InvalidArgument("input_ids is {} and word_embedding is {}, expected [B, S] and [M, H]",
                            ids.TypeText(), ctx.in(2).TypeText());
@@ -166,8 +167,7 @@ Status EmbedLayerNormalization(OpContext& ctx) {
     if (ctx.in(7).dims() != ids.dims())
       return InvalidArgument("mask is {}, input_ids is {}", ctx.in(7).TypeText(), ids.TypeText());
     AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> mask, ctx.IntsIn(7, "mask"));
-    for (size_t i = 0; i < mask.size(); ++i)
-      index[i / static_cast<size_t>(length)] += mask[i] == 1;
+    for (size_t i = 0; i < mask.size(); ++i) index[i / static_cast<size_t>(length)] += mask[i] == 1;
   }
   if (ctx.wants(1)) ctx.Set(1, FromInts(ir::DType::kInt32, {batch}, index));
   return OkStatus();
@@ -179,7 +179,7 @@ const KernelRow kRows[] = {
      kMicrosoftDomain},
     {"SkipSimplifiedLayerNormalization", 1, SkipNormalization<true>, 3, 4, Takes::kNumeric,
      kMicrosoftDomain},
-    {"EmbedLayerNormalization", 1, EmbedLayerNormalization, 7, 9, Takes::kNumeric,
+    {"EmbedLayerNormalization", 1, EmbedLayerNormalization, 1, 9, Takes::kNumeric,
      kMicrosoftDomain},
 };
 
