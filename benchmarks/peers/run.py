@@ -127,6 +127,11 @@ def find_worker(asked):
     raise SystemExit("no assize_worker: build the bench preset, or name one with --worker")
 
 
+def write_json(path, result):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n")
+
+
 def numbers(text):
     return [int(part) for part in text.split(",")]
 
@@ -145,9 +150,10 @@ def main():
     parser.add_argument("--budget", type=float, default=4, help="seconds a runtime may spend on a case")
     parser.add_argument("--quick", action="store_true", help="7 rounds, 1 second a case, memory once")
     parser.add_argument("--no-memory", action="store_true", help="no load times, no peak memory")
-    parser.add_argument("--json", type=pathlib.Path, help="write the figures here")
+    parser.add_argument("--json", type=pathlib.Path, help="write the figures here, case by case")
     parser.add_argument("--markdown", type=pathlib.Path, help="write the table here")
-    parser.add_argument("--write", action="store_true", help="--json and --markdown at their places in the project")
+    parser.add_argument("--write", action="store_true",
+                        help="figures into benchmarks/results, the page to docs/performance.md")
     parser.add_argument("--render", type=pathlib.Path, help="measure nothing: print the table of this JSON file")
     arguments = parser.parse_args()
     if arguments.render:
@@ -173,16 +179,17 @@ def main():
             measured["file"] = pathlib.Path(measured["file"]).name
             result["cases"].append(measured)
             print(report.line(measured), file=sys.stderr, flush=True)
+            if arguments.json:  # what was measured is kept, whatever happens to the rest
+                write_json(arguments.json, result)
     for worker in pool.values():
         worker.close()
     if arguments.write:
         cpu = re.sub(r"[^a-z0-9]+", "-", result["cpu"].lower()).strip("-")
-        arguments.json = ROOT / f"benchmarks/results/{result['date']}-{cpu}.json"
+        write_json(ROOT / f"benchmarks/results/{result['date']}-{cpu}.json", result)
         arguments.markdown = ROOT / "docs/performance.md"
     text = report.markdown(result)
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+        write_json(arguments.json, result)
     if arguments.markdown:
         arguments.markdown.write_text(text)
     print(text)

@@ -179,8 +179,8 @@ StatusOr<BenchResult> RunBench(const BenchRequest& request, Progress& progress) 
   const bool warm = slowest < kWarmUnderSeconds;
   const double turn = std::max(slowest, request.round_seconds) + (warm ? slowest : 0);
   const int most = std::max(request.rounds, 1);
-  const int rounds = std::clamp(static_cast<int>(request.budget_seconds / std::max(turn, 1e-6)),
-                                std::min(kLeastRounds, most), most);
+  const double affordable = std::min<double>(request.budget_seconds / std::max(turn, 1e-6), most);
+  const int rounds = std::max(static_cast<int>(affordable), std::min(kLeastRounds, most));
   progress.Start("rounds", rounds);
   for (int round = 0; round < rounds; ++round) {
     AZ_RETURN_IF_ERROR(CheckInterrupted());
