@@ -359,6 +359,11 @@ void Lowering::AddDnnl(const std::string& kernel, const dnnl::primitive& primiti
   plan_.steps.push_back(std::move(step));
 }
 
+void Lowering::CountWork(const Work& work) {
+  plan_.steps.back().info.operations = work.operations;
+  plan_.steps.back().info.integer = work.integer;
+}
+
 Work Lowering::WorkOf(double macs, bool integer) const {
   return {2 * macs, integer, macs >= kParallelMacs ? options_.threads : 1};
 }

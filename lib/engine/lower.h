@@ -76,6 +76,8 @@ class Lowering {
                std::function<Status(const StepContext&)> run);
   void AddDnnl(const std::string& kernel, const dnnl::primitive& primitive,
                std::vector<DnnlArgument> arguments, int64_t samples, const Work& work = {});
+  // What the step just added computes.
+  void CountWork(const Work& work);
   // Of a contraction with `macs` multiply-adds: its primitive is made under
   // ThreadScope(work.threads).
   Work WorkOf(double macs, bool integer) const;
@@ -95,6 +97,10 @@ class Lowering {
   // in real units, the scales of source and weights not in them.
   struct Int8Geometry;
   bool LowerInt8(const Unit& unit, const Int8Geometry& geometry);  // lower_int8.cc
+  bool LowerDense(const Unit& unit, const Operand& a, const std::vector<float>& weights,
+                  const std::vector<double>& shift, const ir::Shape& y_dims);  // lower_dense.cc
+  bool LowerDenseInt8(const Unit& unit, const Int8Geometry& geometry,
+                      const std::vector<double>& step);
   // `step`: the real value of 1 in the sum, per channel.
   bool LowerDepthwise(const Unit& unit, const Int8Geometry& geometry,
                       const std::vector<double>& step, const QuantParams& out);

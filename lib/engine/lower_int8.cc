@@ -78,6 +78,7 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   const Layout layout = conv ? Layout::kChannelsLast : Layout::kPlain;
 
   if (conv && out && !unit.residual && LowerDepthwise(unit, geometry, step, *out)) return true;
+  if (!conv && LowerDenseInt8(unit, geometry, step)) return true;
 
   if (!HasExactInt8()) {
     Int8ConvPlan plan;
@@ -299,13 +300,8 @@ bool Lowering::LowerDepthwise(const Unit& unit, const Int8Geometry& geometry,
     spec.scale.push_back(static_cast<float>(step[c] / out.scale));
     spec.shift.push_back(static_cast<float>(geometry.shift[c] / out.scale));
   }
-  spec.low = static_cast<float>(out.low() - out.zero_point);
-  spec.high = static_cast<float>(out.high() - out.zero_point);
-  if (unit.activation) {
-    const bool clip = unit.activation->kind == Unary::kClip;
-    spec.low = std::clamp(clip ? unit.activation->a / out.scale : 0.0f, spec.low, spec.high);
-    if (clip) spec.high = std::clamp(unit.activation->b / out.scale, spec.low, spec.high);
-  }
+  const Bounds steps = InSteps(*BoundsOf(unit.activation), out);
+  spec.low = steps.low, spec.high = steps.high;
   const Operand y = NewArray(out.dtype, yd, Layout::kChannelsLast);
   const int64_t samples = x.dims[0], x_step = x.bytes() / samples, y_step = y.bytes() / samples;
   const int64_t row_macs = s.out_w * s.channels * s.kernel_h * s.kernel_w;
@@ -321,9 +317,7 @@ bool Lowering::LowerDepthwise(const Unit& unit, const Int8Geometry& geometry,
     }
     return OkStatus();
   });
-  const double macs = static_cast<double>(row_macs * kernel->shape().out_h * samples);
-  plan_.steps.back().info.operations = 2 * macs;
-  plan_.steps.back().info.integer = true;
+  CountWork(WorkOf(static_cast<double>(row_macs * kernel->shape().out_h * samples), true));
   Bind(unit.writes[0], y);
   return true;
 }

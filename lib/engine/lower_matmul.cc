@@ -117,6 +117,35 @@ bool Lowering::LowerMatMul(const Unit& unit) {
   widen(b_dims, b_strides, rank);
 
   if (!constant_b && scaled) return false;
+  const auto scaled_b = [&](const ir::Tensor& tensor) {
+    const auto stored = tensor.data<float>();
+    std::vector<float> values(stored.begin(), stored.end());
+    if (!scaled) return values;
+    // They lie as stored: the column is the last index, or the one before it when stored
+    // transposed.
+    const size_t inner = static_cast<size_t>(trans_b ? k : columns);
+    for (size_t i = 0; i < values.size(); ++i) {
+      const size_t column = trans_b ? i / inner % count : i % inner;
+      values[i] = static_cast<float>(static_cast<double>(values[i]) * scale[column]);
+    }
+    return values;
+  };
+  if (flat && constant_b && !late_c.defined() && k * columns <= 1 << 16) {
+    const ir::Tensor* tensor = facts_.Known(n.inputs[1]);
+    if (tensor != nullptr && tensor->dtype() == DType::kFloat) {
+      std::vector<float> values = scaled_b(*tensor);
+      if (trans_b) {
+        std::vector<float> turned(values.size());
+        for (int64_t i = 0; i < k; ++i) {
+          for (int64_t column = 0; column < columns; ++column)
+            turned[static_cast<size_t>(i * columns + column)] =
+                values[static_cast<size_t>(column * k + i)];
+        }
+        values = std::move(turned);
+      }
+      if (LowerDense(unit, a, values, shift, y_dims)) return true;
+    }
+  }
   std::optional<UnaryOpSpec> rest = unit.activation;
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -149,17 +178,7 @@ bool Lowering::LowerMatMul(const Unit& unit) {
     const ir::Tensor* tensor = facts_.Known(n.inputs[1]);
     if (tensor == nullptr || tensor->dtype() != DType::kFloat) return false;
     b_storage = PackedWeights(unit, pd.weights_desc(), [&] {
-      const auto stored = tensor->data<float>();
-      std::vector<float> values(stored.begin(), stored.end());
-      if (scaled) {
-        // `values` lie as stored: the column is the last index, or the one before it when stored
-        // transposed.
-        const size_t inner = static_cast<size_t>(trans_b ? k : columns);
-        for (size_t i = 0; i < values.size(); ++i) {
-          const size_t column = trans_b ? i / inner % count : i % inner;
-          values[i] = static_cast<float>(static_cast<double>(values[i]) * scale[column]);
-        }
-      }
+      const std::vector<float> values = scaled_b(*tensor);
       return Reordered(values.data(), plain_b, pd.weights_desc());
     });
   } else {

@@ -554,6 +554,20 @@ class Grouping {
 
 }  // namespace
 
+std::optional<Bounds> BoundsOf(const std::optional<UnaryOpSpec>& activation) {
+  if (!activation || activation->kind == Unary::kCopy) return Bounds{-INFINITY, INFINITY};
+  if (activation->kind == Unary::kRelu) return Bounds{0, INFINITY};
+  if (activation->kind == Unary::kClip) return Bounds{activation->a, activation->b};
+  return std::nullopt;
+}
+
+Bounds InSteps(const Bounds& bounds, const QuantParams& grid) {
+  const float lowest = static_cast<float>(grid.low() - grid.zero_point);
+  const float highest = static_cast<float>(grid.high() - grid.zero_point);
+  const float low = std::clamp(bounds.low / grid.scale, lowest, highest);
+  return {low, std::clamp(bounds.high / grid.scale, low, highest)};
+}
+
 std::optional<UnaryOpSpec> UnarySpec(Facts& facts, NodeRef ref) {
   const ir::Graph& graph = facts.graph();
   const ir::Node& n = graph.node(ref);

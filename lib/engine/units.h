@@ -36,6 +36,15 @@ struct QuantSource {
   QuantParams params;
 };
 
+// What an activation leaves of the real numbers, when that is all it does.
+struct Bounds {
+  float low, high;
+};
+// No activation: everything. Absent when the activation is no clamp.
+std::optional<Bounds> BoundsOf(const std::optional<UnaryOpSpec>& activation);
+// The same in steps of a grid, its zero point taken away, and no wider than its bytes.
+Bounds InSteps(const Bounds& bounds, const QuantParams& grid);
+
 struct Unit {
   enum class Kind {
     kNode,          // `head` as written

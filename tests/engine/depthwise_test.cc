@@ -50,7 +50,8 @@ Case MakeCase(Philox& random) {
   made.spec.high = static_cast<float>((made.spec.result_signed ? 127 : 255) - made.spec.zero);
   if (random.NextBelow(2) == 1) made.spec.low = std::max(made.spec.low, 0.0f);  // ReLU
   for (int64_t c = 0; c < s.channels; ++c) {
-    made.spec.scale.push_back(static_cast<float>(1e-3 * (1 + static_cast<double>(random.NextBelow(9)))));
+    made.spec.scale.push_back(
+        static_cast<float>(1e-3 * (1 + static_cast<double>(random.NextBelow(9)))));
     made.spec.shift.push_back(static_cast<float>(random.NextNormal() * 20));
   }
   made.weights.resize(static_cast<size_t>(s.channels * s.kernel_h * s.kernel_w));

@@ -25,17 +25,18 @@ TEST(ImagePools, EveryCountOfChannels) {
       Builder b;
       ir::ValueRef x = b.Input("x", {1, channels, 6, 7});
       if (quantized) x = b.Dequantize(b.Quantize(x, 0.03f, 100), 0.03f, 100);
-      const std::vector<ir::Attribute> window = {Ints("kernel_shape", {3, 2}),
-                                                 Ints("strides", {2, 1}), Ints("pads", {1, 0, 2, 1}),
-                                                 Ints("dilations", {1, 2})};
+      const std::vector<ir::Attribute> window = {
+          Ints("kernel_shape", {3, 2}), Ints("strides", {2, 1}), Ints("pads", {1, 0, 2, 1}),
+          Ints("dilations", {1, 2})};
       const ir::ValueRef top = b.Op("MaxPool", {x}, window);
       b.Output(quantized ? b.Quantize(top, 0.03f, 100) : top);
       if (!quantized) {
-        b.Output(b.Op("AveragePool", {x},
-                      {Ints("kernel_shape", {3, 2}), Ints("strides", {2, 1}),
-                       Ints("pads", {1, 0, 1, 1}), Int("count_include_pad", 1), Int("ceil_mode", 1)}));
-        b.Output(b.Op("AveragePool", {x},
-                      {Ints("kernel_shape", {3, 3}), Ints("pads", {1, 1, 1, 1})}));
+        b.Output(
+            b.Op("AveragePool", {x},
+                 {Ints("kernel_shape", {3, 2}), Ints("strides", {2, 1}), Ints("pads", {1, 0, 1, 1}),
+                  Int("count_include_pad", 1), Int("ceil_mode", 1)}));
+        b.Output(
+            b.Op("AveragePool", {x}, {Ints("kernel_shape", {3, 3}), Ints("pads", {1, 1, 1, 1})}));
       }
       ExpectAgrees(b, {{"x", RandomTensor(random, {1, channels, 6, 7})}}, 1e-6);
     }
@@ -54,11 +55,10 @@ TEST(Affine, ChainsOfScalesAndShifts) {
       broadcast[0] = channels;
       std::vector<float> variance = RandomFloats(random, channels);
       for (float& v : variance) v = v * v + 0.1f;
-      ir::ValueRef y = b.Op("BatchNormalization",
-                            {x, b.Const(RandomTensor(random, {channels})),
-                             b.Const(RandomTensor(random, {channels})),
-                             b.Const(RandomTensor(random, {channels})),
-                             b.Const<float>({channels}, variance)});
+      ir::ValueRef y = b.Op(
+          "BatchNormalization",
+          {x, b.Const(RandomTensor(random, {channels})), b.Const(RandomTensor(random, {channels})),
+           b.Const(RandomTensor(random, {channels})), b.Const<float>({channels}, variance)});
       y = b.Op("Mul", {b.Const(RandomTensor(random, broadcast)), y});
       y = b.Op("Add", {y, b.Const(RandomTensor(random, broadcast))});
       y = b.Op("Clip", {y, b.Const<float>({}, {-0.4f}), b.Const<float>({}, {2.5f})});
@@ -123,7 +123,8 @@ TEST(ChannelShuffle, OtherTurnsStayAsWritten) {
   ExpectAgrees(b, {{"x", RandomTensor(random, {1, 12, 4, 4})}}, 0);
 }
 
-// Steps large enough for several threads, in floats and bytes: the same bits with one and with four.
+// Steps large enough for several threads, in floats and bytes: the same bits with one and with
+// four.
 TEST(Threads, DoNotShowInTheBitsOfOneSample) {
   Philox random(8);
   for (const bool quantized : {false, true}) {
@@ -134,21 +135,22 @@ TEST(Threads, DoNotShowInTheBitsOfOneSample) {
     };
     const auto conv = [&](ir::ValueRef x, int64_t from, int64_t to, int64_t kernel, int64_t group) {
       const ir::Shape dims{to, from / group, kernel, kernel};
-      const std::vector<ir::Attribute> window = {Int("group", group),
-                                                 Ints("pads", {kernel / 2, kernel / 2, kernel / 2,
-                                                               kernel / 2})};
+      const std::vector<ir::Attribute> window = {
+          Int("group", group), Ints("pads", {kernel / 2, kernel / 2, kernel / 2, kernel / 2})};
       if (!quantized) return b.Op("Conv", {x, b.Const(RandomTensor(random, dims, 0.05f))}, window);
       std::vector<int8_t> weights(static_cast<size_t>(*ir::ElementCount(dims)));
-      for (int8_t& w : weights) w = static_cast<int8_t>(static_cast<int>(random.NextBelow(255)) - 127);
-      const auto w = b.Op("DequantizeLinear", {b.Const<int8_t>(dims, weights),
-                                               b.Const<float>({}, {0.001f})});
+      for (int8_t& w : weights)
+        w = static_cast<int8_t>(static_cast<int>(random.NextBelow(255)) - 127);
+      const auto w =
+          b.Op("DequantizeLinear", {b.Const<int8_t>(dims, weights), b.Const<float>({}, {0.001f})});
       return b.Op("Conv", {x, w}, window);
     };
     const ir::ValueRef input = b.Input("x", {1, 24, 56, 56});
     ir::ValueRef x = through(input, 0.03f);
     x = through(b.Op("Relu", {conv(x, 24, 64, 3, 1)}), 0.03f);
     x = through(b.Op("Relu", {conv(x, 64, 64, 3, 64)}), 0.03f);
-    x = through(b.Op("MaxPool", {x}, {Ints("kernel_shape", {3, 3}), Ints("strides", {2, 2})}), 0.03f);
+    x = through(b.Op("MaxPool", {x}, {Ints("kernel_shape", {3, 3}), Ints("strides", {2, 2})}),
+                0.03f);
     x = through(conv(x, 64, 128, 1, 1), 0.05f);
     x = b.Op("Reshape", {x, b.Const<int64_t>({2}, {1, 128 * 27 * 27})});
     ir::ValueRef w = b.Const(RandomTensor(random, {128 * 27 * 27, 40}, 0.01f));

@@ -174,20 +174,27 @@ TEST(Int8Gemm, FormsAndScales) {
     for (const bool per_channel : {true, false}) {
       for (const char* op : {"Gemm", "MatMul"}) {
         if (trans_b && std::string(op) == "MatMul") continue;
-        SCOPED_TRACE(fmt::format("{} transB {} per channel {}", op, trans_b, per_channel));
-        Philox random(24);
-        Builder b;
-        const auto x = b.Batch("x", {37});
-        const auto q = b.Dequantize(b.Quantize(x, 0.02f, 113), 0.02f, 113);
-        const ir::Shape dims = trans_b ? ir::Shape{11, 37} : ir::Shape{37, 11};
-        const auto w = Weights(b, random, dims, trans_b ? 0 : 1, per_channel);
-        const auto c = b.Const(RandomTensor(random, {11}));
-        const auto y = std::string(op) == "Gemm"
-                           ? b.Op("Gemm", {q, w, c}, {Int("transB", trans_b), Float("alpha", 0.5f)})
-                           : b.Op("Add", {b.Op("MatMul", {q, w}), c});
-        b.Output(b.Quantize(y, 0.05f, 128));
-        ExpectKernel(b, "matmul:int8");
-        ExpectWithinAStep(b, {{"x", RandomTensor(random, {9, 37})}});
+        // A few rows at a time run in our own kernel, many at once in the library's.
+        for (const bool many : {false, true}) {
+          SCOPED_TRACE(
+              fmt::format("{} transB {} per channel {} many {}", op, trans_b, per_channel, many));
+          Philox random(24);
+          Builder b;
+          const auto x = many ? b.Input("x", {1, 9, 37}) : b.Batch("x", {37});
+          if (many && std::string(op) == "Gemm") continue;
+          const auto q = b.Dequantize(b.Quantize(x, 0.02f, 113), 0.02f, 113);
+          const ir::Shape dims = trans_b ? ir::Shape{11, 37} : ir::Shape{37, 11};
+          const auto w = Weights(b, random, dims, trans_b ? 0 : 1, per_channel);
+          const auto c = b.Const(RandomTensor(random, {11}));
+          const auto y =
+              std::string(op) == "Gemm"
+                  ? b.Op("Gemm", {q, w, c}, {Int("transB", trans_b), Float("alpha", 0.5f)})
+                  : b.Op("Add", {b.Op("MatMul", {q, w}), c});
+          b.Output(b.Quantize(y, 0.05f, 128));
+          ExpectKernel(b, many ? "matmul:int8" : "dense:int8");
+          const ir::Shape fed = many ? ir::Shape{1, 9, 37} : ir::Shape{9, 37};
+          ExpectWithinAStep(b, {{"x", RandomTensor(random, fed)}});
+        }
       }
     }
   }
@@ -201,7 +208,7 @@ TEST(Int8Gemm, FloatLogits) {
   const auto q = b.Dequantize(b.Quantize(x, 0.02f, 113), 0.02f, 113);
   b.Output(b.Op("Gemm", {q, Weights(b, random, {10, 64}, 0), b.Const(RandomTensor(random, {10}))},
                 {Int("transB", 1)}));
-  ExpectKernel(b, "matmul:int8");
+  ExpectKernel(b, "dense:int8");
   ExpectAgrees(b, {{"x", RandomTensor(random, {5, 64})}}, 1e-5);
 }
 

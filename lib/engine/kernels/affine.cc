@@ -24,9 +24,9 @@ AZ_INLINE void AffineRowsBody(const float* x, const float* scale, const float* s
       }
     }
     if (rest > 0) {
-      const vec::F16 v = AffineOf(
-          vec::LoadPart(x + whole, rest, 0.0f), vec::LoadPart(scale + whole, rest, 0.0f),
-          vec::LoadPart(shift + whole, rest, 0.0f), low, high);
+      const vec::F16 v =
+          AffineOf(vec::LoadPart(x + whole, rest, 0.0f), vec::LoadPart(scale + whole, rest, 0.0f),
+                   vec::LoadPart(shift + whole, rest, 0.0f), low, high);
       if (y != nullptr) {
         vec::StorePart(y + whole, v, rest);
       } else {

@@ -206,8 +206,8 @@ AZ_INLINE void AverageByteRowsBody(const PoolPlan& p, const ByteAverage& average
         vec::I16 sum = vec::I16{} - static_cast<int32_t>(seen) * zero;
         for (int64_t i = 0; i < window.d.count; ++i) {
           for (int64_t j = 0; j < window.h.count; ++j) {
-            const int64_t line = ((window.d.first + i * p.dilation[0]) * p.in[1] +
-                                  window.h.first + j * p.dilation[1]) *
+            const int64_t line = ((window.d.first + i * p.dilation[0]) * p.in[1] + window.h.first +
+                                  j * p.dilation[1]) *
                                      p.in[2] +
                                  window.w.first;
             const uint8_t* x = src + line * p.channels + c;
