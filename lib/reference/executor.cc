@@ -143,13 +143,27 @@ StatusOr<std::vector<RuntimeValue>> Executor::RunBody(const ir::Graph& graph,
   scope.graph = &graph;
   scope.frame = frame;
   scope.parent = parent;
+  return RunNested(scope, std::move(bound), graph.outputs());
+}
+
+StatusOr<std::vector<RuntimeValue>> Executor::RunPart(const ir::Graph& graph, Bound bound,
+                                                      const std::vector<ir::ValueRef>& wanted,
+                                                      const Frame* frame) {
+  Scope scope;
+  scope.graph = &graph;
+  scope.frame = frame;
+  return RunNested(scope, std::move(bound), wanted);
+}
+
+StatusOr<std::vector<RuntimeValue>> Executor::RunNested(Scope& scope, Bound bound,
+                                                        const std::vector<ir::ValueRef>& wanted) {
   if (++depth_ > limits_.max_call_depth) {
     --depth_;
     return ResourceExhausted(
         "functions and subgraphs nest deeper than the limit max_call_depth ({})",
         limits_.max_call_depth);
   }
-  auto result = RunGraph(scope, std::move(bound), graph.outputs());
+  auto result = RunGraph(scope, std::move(bound), wanted);
   --depth_;
   return result;
 }
@@ -220,6 +234,7 @@ StatusOr<std::vector<RuntimeValue>> Executor::RunGraph(Scope& scope, Bound bound
   std::vector<ir::ValueRef> pending;
   const auto mark = [&](ir::ValueRef ref) {
     if (!ref) return;
+    if (ref.index < scope.known.size() && scope.known[ref.index] != 0) return;  // given
     const ir::NodeRef producer = graph.value(ref).producer;
     if (!producer) return;
     const size_t at = position.at(producer.index);

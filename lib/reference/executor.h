@@ -42,12 +42,21 @@ class Executor {
                                               std::vector<RuntimeValue> inputs, const Scope* parent,
                                               const Frame* frame);
 
+  // Runs the part of `graph` that leads from `bound` to `wanted`; bound values are taken as given, even
+  // where the graph computes them.
+  using Bound = std::vector<std::pair<ir::ValueRef, RuntimeValue>>;
+  StatusOr<std::vector<RuntimeValue>> RunPart(const ir::Graph& graph, Bound bound,
+                                              const std::vector<ir::ValueRef>& wanted,
+                                              const Frame* frame);
+
   const Limits& limits() const { return limits_; }
   int64_t live_bytes() const { return live_bytes_; }
   Status CountIteration();
 
  private:
-  using Bound = std::vector<std::pair<ir::ValueRef, RuntimeValue>>;
+  // RunGraph one level deeper, under the limit.
+  StatusOr<std::vector<RuntimeValue>> RunNested(Scope& scope, Bound bound,
+                                                const std::vector<ir::ValueRef>& wanted);
   StatusOr<std::vector<RuntimeValue>> RunGraph(Scope& scope, Bound bound,
                                                const std::vector<ir::ValueRef>& wanted);
   StatusOr<std::vector<RuntimeValue>> RunNode(const ir::Graph& graph, ir::NodeRef ref,

@@ -39,6 +39,7 @@
   X(SkipNormalization)            \
   X(PackedAttention)              \
   X(GroupQuery)                   \
+  X(Gradient)                     \
   X(Ml)
 
 namespace assize::reference {

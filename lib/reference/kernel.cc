@@ -149,6 +149,13 @@ StatusOr<std::vector<RuntimeValue>> OpContext::RunGraph(const ir::Graph& graph,
                            scope_ == nullptr ? nullptr : scope_->frame);
 }
 
+StatusOr<std::vector<RuntimeValue>> OpContext::RunPart(
+    std::vector<std::pair<ir::ValueRef, RuntimeValue>> bound,
+    const std::vector<ir::ValueRef>& wanted) const {
+  return executor_.RunPart(graph_, std::move(bound), wanted,
+                           scope_ == nullptr ? nullptr : scope_->frame);
+}
+
 Status OpContext::CountIteration() const { return executor_.CountIteration(); }
 
 StatusOr<int64_t> OpContext::Axis(int64_t axis, int64_t rank, std::string_view what) const {

@@ -92,6 +92,11 @@ struct OpContext {
   // Runs a subgraph of this node; values of enclosing graphs are visible to it.
   StatusOr<std::vector<RuntimeValue>> RunGraph(const ir::Graph& graph,
                                                std::vector<RuntimeValue> inputs) const;
+  // Recomputes `wanted` of this node's graph from `bound`, which are taken as given.
+  StatusOr<std::vector<RuntimeValue>> RunPart(
+      std::vector<std::pair<ir::ValueRef, RuntimeValue>> bound,
+      const std::vector<ir::ValueRef>& wanted) const;
+  const ir::Graph& graph() const { return graph_; }
   Status CountIteration() const;  // ResourceExhausted when the run's loop budget is spent
 
   // Axis in [0, rank), or InvalidArgument.
