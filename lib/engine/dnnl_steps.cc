@@ -138,6 +138,11 @@ bool HasExactInt8() {
   }
 }
 
+bool ProductsKeepRowsApart() {
+  const std::string set = InstructionSet();
+  return set.starts_with("avx512_core");
+}
+
 void UseThreads(int threads) {
   if (omp_set_num_threads != nullptr) omp_set_num_threads(threads);
 }

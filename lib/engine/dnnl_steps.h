@@ -44,6 +44,10 @@ std::shared_ptr<std::byte> Reordered(const void* source, const dnnl::memory::des
 // oneDNN multiplies 8-bit values exactly: VNNI is there and no environment variable takes it away.
 bool HasExactInt8();
 
+// A row of oneDNN's float matrix products gets the same bits whatever rows are beside it: so it is
+// with the AVX-512 kernels, which sum in one order; others choose theirs by the number of rows.
+bool ProductsKeepRowsApart();
+
 // Threads that OpenMP, and so oneDNN, gives to what this thread plans and runs from now on. A
 // primitive runs with as many as it was planned for.
 void UseThreads(int threads);

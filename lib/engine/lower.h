@@ -22,6 +22,8 @@ struct LowerOptions {
   bool integer_kernels = true;
   int64_t max_memory_bytes = int64_t{8} << 30;
   int threads = 1;  // that one step may use
+  // Samples that the stretch runs at once: which kernel a row gets must not depend on it.
+  int64_t batch = 1;
 };
 
 // The arithmetic of a step, and how many threads it is worth.

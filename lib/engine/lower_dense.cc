@@ -18,7 +18,8 @@ bool Lowering::LowerDense(const Unit& unit, const Operand& a, const std::vector<
                           const std::vector<double>& shift, const ir::Shape& y_dims) {
   const int64_t outputs = y_dims.back(), inputs = a.dims.back(), rows = a.count() / inputs;
   const auto bounds = BoundsOf(unit.activation);
-  if (!bounds || unit.residual || unit.result || !IsSmall(rows, inputs, outputs)) return false;
+  if (!bounds || unit.residual || unit.result) return false;
+  if (!IsSmall(rows / options_.batch, inputs, outputs)) return false;
   const std::vector<float> bias(shift.begin(), shift.end());
   const auto kernel =
       std::make_shared<const DenseFloat>(inputs, outputs, weights, bias, bounds->low, bounds->high);
@@ -38,7 +39,7 @@ bool Lowering::LowerDenseInt8(const Unit& unit, const Int8Geometry& geometry,
   const Operand& x = geometry.x;
   const int64_t rows = x.count() / wd[1];
   const auto bounds = BoundsOf(unit.activation);
-  if (!bounds || unit.residual || !IsSmall(rows, wd[1], wd[0])) return false;
+  if (!bounds || unit.residual || !IsSmall(rows / options_.batch, wd[1], wd[0])) return false;
   const QuantParams& xq = unit.sources[0]->params;
   DenseBytesSpec spec;
   spec.outputs = wd[0], spec.inputs = wd[1];

@@ -17,6 +17,8 @@ namespace {
 // Plans kept per program: one a shape and segment; more in turn are planned anew.
 constexpr size_t kMaxPlans = 64;
 constexpr size_t kMaxVariants = 8;
+// A dense layer of so many weights for so few rows a sample takes as long as reading the weights.
+constexpr int64_t kHeavyWeights = 1 << 19, kFewRows = 4;
 
 }  // namespace
 
@@ -160,13 +162,8 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
     std::set<uint32_t> once;
     std::erase_if(outputs, [&](ir::ValueRef value) { return !once.insert(value.index).second; });
   } else {
-    for (const ir::NodeRef ref : nodes) {
-      for (const ir::ValueRef value : model_.graph.node(ref).outputs) {
-        if (value && last_read_[value.index] > segment->end) outputs.push_back(value);
-      }
-    }
+    outputs = LeftBy(nodes, segment->end);
   }
-  const LowerOptions options{options_.integer_kernels, limit, threads};
   // A batch of rows that do not see each other runs row by row.
   const int64_t rows = live.empty() || live[0].dims.empty() ? 1 : live[0].dims[0];
   const bool batch =
@@ -177,6 +174,18 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
     Facts single(constants, limit);
     if (infer(single, true, rows) == order_.size() &&
         RowsAreIndependent(facts, single, nodes, outputs, rows)) {
+      // Up to a dense layer whose weights are worth reading once for all rows.
+      segment->end = FirstHeavyDense(single);
+      if (segment->end > 0 && segment->end < order_.size()) {
+        segment->by_row = true;
+        const LowerOptions one_row{options_.integer_kernels, limit, rows >= threads ? 1 : threads};
+        const std::vector<ir::NodeRef> front(order_.begin(),
+                                             order_.begin() + static_cast<int64_t>(segment->end));
+        AZ_ASSIGN_OR_RETURN(segment->plan,
+                            BuildPlan(single, front, inputs, LeftBy(front, segment->end), one_row));
+        return segment;
+      }
+      segment->end = order_.size();
       // The plan of one row. Rows enough for all threads: a row has one.
       std::vector<LiveValue> row = live;
       for (LiveValue& value : row) value.dims[0] /= rows;
@@ -187,8 +196,47 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
       return segment;
     }
   }
+  LowerOptions options{options_.integer_kernels, limit, threads};
+  // The back of a batch whose front ran row by row.
+  if (begin > 0 && rows > 1) options.batch = rows;
   AZ_ASSIGN_OR_RETURN(segment->plan, BuildPlan(facts, nodes, inputs, outputs, options));
   return segment;
+}
+
+std::vector<ir::ValueRef> Program::LeftBy(const std::vector<ir::NodeRef>& nodes, size_t end) const {
+  std::vector<ir::ValueRef> left;
+  for (const ir::NodeRef ref : nodes) {
+    for (const ir::ValueRef value : model_.graph.node(ref).outputs) {
+      if (value && last_read_[value.index] > end) left.push_back(value);
+    }
+  }
+  return left;
+}
+
+size_t Program::FirstHeavyDense(Facts& one) const {
+  if (!ProductsKeepRowsApart()) return order_.size();
+  const ir::Graph& graph = model_.graph;
+  const auto runs = [&](ir::ValueRef value) { return value && !one.IsEvaluable(value); };
+  for (size_t at = 0; at < order_.size(); ++at) {
+    const ir::Node& node = graph.node(order_[at]);
+    if (!IsOnnx(node) || (node.op_type != "Gemm" && node.op_type != "MatMul")) continue;
+    if (!runs(node.inputs[0]) || runs(node.inputs[1])) continue;
+    const ValueFact *w = one.Find(node.inputs[1]), *y = one.Find(node.outputs[0]);
+    if (w == nullptr || y == nullptr || w->dims.size() != 2 || y->dims.empty()) continue;
+    const int64_t weights = ir::ElementCount(w->dims).value_or(0);
+    const int64_t rows = ir::ElementCount(y->dims).value_or(0) / std::max<int64_t>(1, y->dims.back());
+    if (weights < kHeavyWeights || rows > kFewRows) continue;
+    // A DequantizeLinear in front belongs to the layer: what goes over the border is the bytes.
+    size_t cut = at;
+    while (cut > 0 && graph.node(order_[cut - 1]).op_type == "DequantizeLinear") --cut;
+    for (size_t i = 0; i < cut; ++i) {
+      const ir::Node& before = graph.node(order_[i]);
+      if (before.op_type != "DequantizeLinear" || !runs(before.outputs[0])) continue;
+      if (last_read_[before.outputs[0].index] > cut) return order_.size();
+    }
+    return cut;
+  }
+  return order_.size();
 }
 
 StatusOr<std::shared_ptr<const Program>> Compile(const ir::Model& model,

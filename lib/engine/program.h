@@ -27,7 +27,8 @@ struct Segment {
   size_t begin = 0, end = 0;         // nodes [begin, end) of the program's order
   bool lone = false;                 // one node, through the reference
   std::shared_ptr<const Plan> plan;  // unless lone
-  // The plan is for one row of a batch and runs once a row.
+  // The plan is for one row of a batch and runs once a row; another segment may run what follows
+  // for all rows at once.
   bool by_row = false;
 };
 
@@ -69,6 +70,11 @@ class Program {
   std::vector<ir::ValueRef> NeededFrom(size_t begin) const;
 
  private:
+  // Values of `nodes` that someone from `end` on, or the caller, reads.
+  std::vector<ir::ValueRef> LeftBy(const std::vector<ir::NodeRef>& nodes, size_t end) const;
+  // Where in the order the first dense layer stands whose time is the reading of its weights: from
+  // there on a batch runs as one. The order's end when there is none. `one`: facts of one row.
+  size_t FirstHeavyDense(Facts& one) const;
   StatusOr<std::shared_ptr<const Segment>> MakeSegment(const std::shared_ptr<const Variant>& variant,
                                                        size_t begin,
                                                        const std::vector<LiveValue>& live,

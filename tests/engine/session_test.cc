@@ -78,6 +78,53 @@ TEST_P(Determinism, ResultsDoNotMoveWithThreadsBatchOrEarlierRuns) {
 }
 INSTANTIATE_TEST_SUITE_P(FloatAndInt8, Determinism, testing::Bool());
 
+// The back of the network is worth running for the whole batch at once, its front row by row.
+TEST_P(Determinism, HeavyLayersDoNotSeeTheBatch) {
+  const bool quantized = GetParam();
+  Builder b;
+  Philox random(35);
+  const auto through = [&](ir::ValueRef x) {
+    return quantized ? b.Dequantize(b.Quantize(x, 0.05f, 120), 0.05f, 120) : x;
+  };
+  const auto dense = [&](ir::ValueRef x, int64_t from, int64_t to) {
+    ir::ValueRef w = b.Const(RandomTensor(random, {to, from}, 0.05f));
+    if (quantized) {
+      std::vector<int8_t> q(static_cast<size_t>(from * to));
+      for (int8_t& v : q) v = static_cast<int8_t>(static_cast<int>(random.NextBelow(255)) - 127);
+      w = b.Op("DequantizeLinear", {b.Const<int8_t>({to, from}, q), b.Const<float>({}, {0.001f})});
+    }
+    return b.Op("Gemm", {x, w, b.Const(RandomTensor(random, {to}))}, {Int("transB", 1)});
+  };
+  ir::ValueRef x = b.Batch("x", {3, 16, 16});
+  x = b.Op("Conv", {through(x), b.Const(RandomTensor(random, {8, 3, 3, 3}))},
+           {Ints("pads", {1, 1, 1, 1})});
+  x = through(b.Op("Flatten", {b.Op("Relu", {x})}));
+  x = through(b.Op("Relu", {dense(x, 2048, 300)}));
+  x = through(b.Op("Relu", {dense(x, 300, 200)}));
+  b.Output(b.Op("Softmax", {dense(x, 200, 10)}));
+  const ir::Tensor all = RandomTensor(random, {7, 3, 16, 16});
+  const auto together = RunEngine(b.model, {{"x", all}});
+  const auto want = RunReference(b.model, {{"x", all}});
+  EXPECT_LE(Distance(together[0], want[0]), quantized ? 1e-3 : 1e-5);
+  for (const int threads : {1, 2}) {
+    const Threads guard(threads);
+    for (const int64_t batch : {1, 2, 3}) {
+      std::vector<float> got;
+      for (int64_t begin = 0; begin < 7; begin += batch) {
+        const int64_t end = std::min<int64_t>(7, begin + batch), row = 3 * 16 * 16;
+        const auto values = all.data<float>();
+        const ir::Tensor rows = ir::Tensor::Of<float>(
+            {end - begin, 3, 16, 16}, {values.begin() + begin * row, values.begin() + end * row});
+        const auto result = RunEngine(b.model, {{"x", rows}});
+        const auto part = result[0].data<float>();
+        got.insert(got.end(), part.begin(), part.end());
+      }
+      const auto whole = together[0].data<float>();
+      EXPECT_EQ(got, std::vector<float>(whole.begin(), whole.end())) << batch << " a batch";
+    }
+  }
+}
+
 TEST(Sessions, RunSideBySideOnOneProgram) {
   Builder b;
   Network(b, true);
