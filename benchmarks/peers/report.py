@@ -140,7 +140,12 @@ def memory(result, peers):
     if not rows:
         return ""
     names = [TITLES[n] for n in ["assize", *peers]]
-    return table(["model", *[f"load ms, {n}" for n in names], *[f"peak MB, {n}" for n in names]], rows)
+    counts = []
+    for key, what in (("load_ms", "Load time"), ("peak_bytes", "Peak memory")):
+        pairs = [(c["figures"]["assize"][key], c["figures"]["onnxruntime"][key]) for c in result["cases"]
+                 if key in c["figures"].get("assize", {}) and key in c["figures"].get("onnxruntime", {})]
+        counts.append(f"{what} is higher than ONNX Runtime's for {sum(a > b for a, b in pairs)} of {len(pairs)} files.")
+    return " ".join(counts) + "\n\n" + table(["model", *[f"load ms, {n}" for n in names], *[f"peak MB, {n}" for n in names]], rows)
 
 
 def own(result):

@@ -208,7 +208,7 @@ StatusOr<BenchResult> RunBench(const BenchRequest& request, Progress& progress) 
     result.speedup = Median(ratios);
   }
   for (Contender& contender : contenders) result.models.push_back(std::move(contender.figures));
-  result.peaks = MeasurePeaks(nanos);
+  result.peaks = engine::MeasurePeaks(nanos);
   return result;
 }
 
@@ -235,7 +235,7 @@ std::vector<KernelShare> SharesByKernel(const BenchFigures& figures) {
   return shares;
 }
 
-double RooflineLimit(const Peaks& peaks, double operations, int64_t bytes, bool integer) {
+double RooflineLimit(const engine::Peaks& peaks, double operations, int64_t bytes, bool integer) {
   const double arithmetic = integer ? peaks.integer_ops : peaks.flops;
   if (bytes <= 0) return arithmetic;
   return std::min(arithmetic, operations / static_cast<double>(bytes) * peaks.bytes_per_second);

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "lib/engine/engine.h"
-#include "lib/flow/bench_peak.h"
+#include "lib/engine/peak.h"
 #include "lib/flow/user_data.h"
 #include "lib/support/json.h"
 #include "lib/support/progress.h"
@@ -53,7 +53,7 @@ struct BenchResult {
   std::string turns;                 // who ran in which order: "ABBAAB..."
   double speedup = 0;                // median over rounds of against / model; 0 when alone
   double largest_difference = 0;  // of the outputs, as a share of the largest value; when not alone
-  Peaks peaks;
+  engine::Peaks peaks;
 };
 
 // InvalidArgument: a size that is not known (says how to give it), or models whose inputs or
@@ -75,6 +75,6 @@ struct KernelShare {
 std::vector<KernelShare> SharesByKernel(const BenchFigures& figures);
 // Operations a second that `operations` on `bytes` could reach here: by arithmetic or by memory,
 // whichever is less.
-double RooflineLimit(const Peaks& peaks, double operations, int64_t bytes, bool integer);
+double RooflineLimit(const engine::Peaks& peaks, double operations, int64_t bytes, bool integer);
 
 }  // namespace assize::flow

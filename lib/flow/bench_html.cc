@@ -22,6 +22,7 @@ constexpr char kStyle[] = R"css(
 .point{opacity:.75}
 .line{fill:none;stroke-width:1.5}.line.a{stroke:var(--accent);fill:none}.line.b{stroke:var(--open);fill:none}
 .bar{width:9rem;height:.8rem}
+.key{display:inline-block;width:.8rem;height:.8rem;margin-right:.3rem}
 )css";
 
 std::string E(std::string_view text) { return evidence::EscapeHtml(text); }
@@ -73,7 +74,7 @@ std::string RoundsSvg(const BenchResult& result) {
     svg += fmt::format(
         "<line class=\"axis\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>"
         "<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{} us</text>",
-        kLeft, y(us), kWidth, y(us), kLeft - 6, y(us) + 4, Micros(us));
+        kLeft, y(us), kWidth, y(us), kLeft - 6, y(us) + 4, us > 0 ? Micros(us) : "0");
   }
   for (size_t m = 0; m < result.models.size(); ++m) {
     std::string points;
@@ -94,7 +95,7 @@ std::string RoundsSvg(const BenchResult& result) {
 // logarithmic.
 std::string RooflineSvg(const BenchResult& result) {
   constexpr double kWidth = 760, kHeight = 320, kLeft = 70, kBottom = 34;
-  const Peaks& peaks = result.peaks;
+  const engine::Peaks& peaks = result.peaks;
   // The axes hold the roofs and every point.
   double least_intensity = 0.25, most_intensity = 1024, least_rate = 1e9,
          most_rate = std::max({peaks.flops, peaks.integer_ops, 1e9}) * 1.5;
@@ -145,7 +146,7 @@ std::string RooflineSvg(const BenchResult& result) {
         kLeft, y(rate), kWidth, y(rate), kLeft - 6, y(rate) + 4, rate / 1e9);
   }
   for (double intensity = std::exp2(std::ceil(std::log2(least_intensity)));
-       intensity <= most_intensity; intensity *= 4) {
+       intensity <= most_intensity / 1.2; intensity *= 4) {
     svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{:g}</text>",
                        x(intensity), kHeight - kBottom + 14, intensity);
   }
@@ -178,21 +179,17 @@ std::string RooflineSvg(const BenchResult& result) {
 }
 
 std::string Summary(const BenchResult& result) {
-  std::string html = Header({"Model", "median us", "95th percentile us", "samples/s", "import ms",
-                             "compile ms", "first run ms", "peak memory"});
+  std::string html = Header({"Model", "median us", "95th percentile us", "samples/s",
+                             "import, compile, first run ms", "peak memory"});
   for (size_t m = 0; m < result.models.size(); ++m) {
     const BenchFigures& f = result.models[m];
-    html += Row(
-        {fmt::format(
-             "<span class=\"badge\"><svg class=\"pair\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">"
-             "<circle class=\"{}\" cx=\"6\" cy=\"6\" r=\"5\"/></svg></span> {}",
-             Series(m), E(f.path)),
-         Micros(f.median_us), Micros(f.p95_us),
-         fmt::format("{:.1f}",
-                     f.median_us > 0 ? static_cast<double>(result.batch) * 1e6 / f.median_us : 0),
-         fmt::format("{:.1f}", f.import_ms), fmt::format("{:.1f}", f.compile_ms),
-         fmt::format("{:.1f}", f.first_run_ms),
-         f.peak_bytes > 0 ? evidence::HumanBytes(f.peak_bytes) : std::string("not known")});
+    const double rate = f.median_us > 0 ? static_cast<double>(result.batch) * 1e6 / f.median_us : 0;
+    html += Row({fmt::format("<svg class=\"key\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">"
+                             "<circle class=\"{}\" cx=\"6\" cy=\"6\" r=\"5\"/></svg>{}",
+                             Series(m), E(f.path)),
+                 Micros(f.median_us), Micros(f.p95_us), fmt::format("{:.1f}", rate),
+                 fmt::format("{:.1f}, {:.1f}, {:.1f}", f.import_ms, f.compile_ms, f.first_run_ms),
+                 f.peak_bytes > 0 ? evidence::HumanBytes(f.peak_bytes) : std::string("not known")});
   }
   return html + "</tbody></table></div>";
 }

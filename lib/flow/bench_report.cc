@@ -25,7 +25,7 @@ double Billions(double operations, double seconds) {
 }
 
 // "312 GFLOP/s, 71 % of what it could reach", or "" for a step whose arithmetic is not counted.
-std::string Rate(const Peaks& peaks, double operations, double seconds, int64_t bytes,
+std::string Rate(const engine::Peaks& peaks, double operations, double seconds, int64_t bytes,
                  bool integer) {
   if (operations <= 0 || seconds <= 0) return "";
   const double limit = RooflineLimit(peaks, operations, bytes, integer);

@@ -230,7 +230,7 @@ TEST(BenchReport, SharesAddUpStepsOfOneKernelPerRun) {
 }
 
 TEST(BenchReport, TheRooflineIsTheLowerOfArithmeticAndMemory) {
-  Peaks peaks;
+  engine::Peaks peaks;
   peaks.flops = 100;
   peaks.integer_ops = 400;
   peaks.bytes_per_second = 10;

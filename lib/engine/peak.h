@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-namespace assize::flow {
+namespace assize::engine {
 
 struct Peaks {
   double flops = 0;             // float operations a second, 2 per multiply-add
@@ -18,4 +18,4 @@ struct Peaks {
 // On ThreadCount() threads, about 0.3 s. `nanos`: the clock.
 Peaks MeasurePeaks(const std::function<int64_t()>& nanos);
 
-}  // namespace assize::flow
+}  // namespace assize::engine

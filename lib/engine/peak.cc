@@ -1,6 +1,6 @@
 // Loops of independent multiply-adds that stay in registers, and a read of more than the caches
 // hold. Tests: tests/flow/bench_test.cc.
-#include "lib/flow/bench_peak.h"
+#include "lib/engine/peak.h"
 
 #include <algorithm>
 #include <atomic>
@@ -20,7 +20,7 @@
 #define AZ_PEAK_X86 0
 #endif
 
-namespace assize::flow {
+namespace assize::engine {
 namespace {
 
 // Multiply-adds in flight at once: latency 4 times 2 units, with room.
@@ -179,4 +179,4 @@ Peaks MeasurePeaks(const std::function<int64_t()>& nanos) {
   return peaks;
 }
 
-}  // namespace assize::flow
+}  // namespace assize::engine
