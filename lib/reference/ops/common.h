@@ -2,6 +2,7 @@
 // Tests: tests/reference/.
 #pragma once
 
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,15 @@ namespace assize::reference {
 inline Status NeedFloat(const OpContext& ctx, size_t i) {
   if (ir::IsFloating(ctx.in(i).dtype())) return OkStatus();
   return InvalidArgument("input {} is {}, expected a floating type", i, ctx.in(i).TypeText());
+}
+
+// InvalidArgument unless all of these inputs are given: for ops with optional inputs between
+// others.
+inline Status NeedInputs(const OpContext& ctx, std::initializer_list<size_t> inputs) {
+  for (const size_t i : inputs) {
+    if (!ctx.has(i)) return InvalidArgument("input {} is missing", i);
+  }
+  return OkStatus();
 }
 
 inline Status NeedBool(const OpContext& ctx, size_t i) {

@@ -101,6 +101,10 @@ Status ByProduct(const Local& n, std::vector<Values>& dx) {
   }
   if (n.x[0].rank() != 2 || n.x[1].rank() != 2)
     return Unimplemented("{} of other than two dims", n.node.op_type);
+  if (n.x[0].dims()[1] != n.x[1].dims()[0] ||
+      n.y.dims() != ir::Shape{n.x[0].dims()[0], n.x[1].dims()[1]} ||
+      (n.x.size() > 2 && !BroadcastsTo(n.x[2].dims(), n.y.dims())))
+    return Unimplemented("{} with operands that do not fit", n.node.op_type);
   const int64_t m = n.x[0].dims()[0], k = n.x[0].dims()[1], columns = n.x[1].dims()[1];
   AZ_ASSIGN_OR_RETURN(const MatMulShapes a, MatMulShapes::Of({m, columns}, {columns, k}));
   AZ_ASSIGN_OR_RETURN(const MatMulShapes b, MatMulShapes::Of({k, m}, {m, columns}));
@@ -120,18 +124,22 @@ Status Backward(const Local& n, std::vector<Values>& dx) {
                                              "Unsqueeze"};
   const std::string& op = n.node.op_type;
   const bool main = n.node.domain.empty() || n.node.domain == "ai.onnx";
-  if (main && same.contains(op)) {
+  // A model may define functions of these names; the shapes say whether the rules fit.
+  if (n.x.empty()) return Unimplemented("no derivative of {} is known", op);
+  const bool alike = n.x[0].element_count() == n.y.element_count();
+  if (main && alike && same.contains(op)) {
     dx[0] = n.dy;
     return OkStatus();
   }
-  if (const Slope slope = main ? SlopeOf(op) : nullptr; slope != nullptr) {
+  if (const Slope slope = main && alike ? SlopeOf(op) : nullptr; slope != nullptr) {
     const Values x = Reals(n.x[0]), y = Reals(n.y);
     for (size_t i = 0; i < y.size(); ++i) dx[0][i] = slope(x[i], y[i]) * n.dy[i];
     return OkStatus();
   }
-  if (const BinarySlope slope = main ? BinarySlopeOf(op) : nullptr; slope != nullptr)
+  if (const BinarySlope slope = main && n.x.size() == 2 ? BinarySlopeOf(op) : nullptr;
+      slope != nullptr)
     return ByBinary(n, slope, dx);
-  if (main && (op == "MatMul" || op == "Gemm")) return ByProduct(n, dx);
+  if (main && n.x.size() > 1 && (op == "MatMul" || op == "Gemm")) return ByProduct(n, dx);
   if (main && op == "ReduceSum" && n.y.element_count() == 1) {
     for (double& value : dx[0]) value = n.dy[0];
     return OkStatus();
@@ -153,6 +161,7 @@ Status Gradient(OpContext& ctx) {
   for (size_t i = 0; i < names.size(); ++i) {
     const ir::ValueRef ref = graph.FindValue(names[i]);
     if (!ref) return InvalidArgument("no value \"{}\" in the graph", names[i]);
+    if (!ctx.has(i)) return InvalidArgument("input {} is missing", i);
     if (i < xs) AZ_RETURN_IF_ERROR(NeedFloat(ctx, i));
     bound.emplace_back(ref, ctx.value(i));
     given.insert(ref.index);

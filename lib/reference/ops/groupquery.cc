@@ -110,9 +110,7 @@ Status GroupQueryAttention(OpContext& ctx) {
   AZ_RETURN_IF_ERROR(RefuseForms(ctx));
   Problem p;
   AZ_RETURN_IF_ERROR(ReadNew(ctx, p));
-  for (const size_t i : {5, 6}) {
-    if (!ctx.has(i)) return InvalidArgument("input {} is missing", i);
-  }
+  AZ_RETURN_IF_ERROR(NeedInputs(ctx, {5, 6}));
   const int64_t length = p.q.length;
   AZ_ASSIGN_OR_RETURN(const int64_t total, ctx.IntScalarIn(6, "total_sequence_length"));
   AZ_ASSIGN_OR_RETURN(const std::vector<int64_t> last, ctx.IntsIn(5, "seqlens_k"));

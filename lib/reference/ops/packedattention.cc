@@ -234,9 +234,13 @@ Status MultiHeadAttention(OpContext& ctx) {
   AZ_ASSIGN_OR_RETURN(p.k, HeadsOf(ctx.in(1), heads, "key"));
   AZ_ASSIGN_OR_RETURN(p.v, HeadsOf(ctx.in(2), heads, "value"));
   if (ctx.has(3)) {
-    const int64_t q = p.q.heads * p.q.width, k = p.k.heads * p.k.width, v = p.v.heads * p.v.width;
-    if (ctx.in(3).dims() != ir::Shape{q + k + v})
-      return InvalidArgument("bias is {}, expected [{}]", ctx.in(3).TypeText(), q + k + v);
+    // Split tensors [B, H, L, D] may have any dims when they have no elements.
+    const int64_t q = p.q.heads * p.q.width, k = CheckedMul(p.k.heads, p.k.width).value_or(-1),
+                  v = CheckedMul(p.v.heads, p.v.width).value_or(-1);
+    const auto some = CheckedAdd(q, k);
+    const auto all = some ? CheckedAdd(*some, v) : std::nullopt;
+    if (k < 0 || v < 0 || !all || ctx.in(3).dims() != ir::Shape{*all})
+      return InvalidArgument("bias is {}, expected [{} + {} + {}]", ctx.in(3).TypeText(), q, k, v);
     const std::vector<double> bias = Reals(ctx.in(3));
     const auto add = [&](Heads& to, int64_t begin, int64_t width) {
       for (size_t i = 0; to.packed && i < to.values.size(); ++i)
@@ -273,7 +277,8 @@ Status RotaryEmbedding(OpContext& ctx) {
                            ctx.in(2).TypeText(), ctx.in(3).TypeText());
   const ir::Tensor& x = ctx.in(0);
   const int64_t half = cache[1], given = ctx.Int("num_heads", 0);
-  if (half < 1) return InvalidArgument("cos_cache is {}", ctx.in(2).TypeText());
+  if (half < 1 || half > (int64_t{1} << 40))
+    return InvalidArgument("cos_cache is {}", ctx.in(2).TypeText());
   // Without a number of heads, the caches span a whole head.
   const int64_t heads = given > 0       ? given
                         : x.rank() == 3 ? x.dims()[2] / std::min(2 * half, x.dims()[2] + 1)

@@ -18,6 +18,7 @@ namespace {
 // a, a_scale, a_zero, b, b_scale, b_zero, c_scale, c_zero -> c.
 template <typename F>
 Status Binary(OpContext& ctx, F f) {
+  AZ_RETURN_IF_ERROR(NeedInputs(ctx, {0, 1, 3, 4, 6}));
   AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, 0));
   AZ_RETURN_IF_ERROR(ctx.SameType(0, 3));
   const ir::Tensor &a = ctx.in(0), &b = ctx.in(3);
@@ -47,6 +48,7 @@ Status Mul(OpContext& ctx) {
 // x, x_scale, x_zero, y_scale, y_zero -> y.
 template <typename F>
 Status Unary(OpContext& ctx, F f) {
+  AZ_RETURN_IF_ERROR(NeedInputs(ctx, {0, 1, 3}));
   AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, 0));
   const ir::Tensor& x = ctx.in(0);
   AZ_ASSIGN_OR_RETURN(const Affine from, Affine::Of(ctx, 1, 2));
@@ -86,6 +88,7 @@ std::vector<double> MoveChannels(const std::vector<double>& x, int64_t batch, in
 // x, x_scale, x_zero, y_scale, y_zero; attribute channels_last: the channels are the last dim.
 template <bool global>
 Status Average(OpContext& ctx) {
+  AZ_RETURN_IF_ERROR(NeedInputs(ctx, {0, 1, 3}));
   AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, 0));
   const ir::Tensor& x = ctx.in(0);
   if (x.rank() < 3) return InvalidArgument("X is {}, expected [N, C, ...]", x.TypeText());
@@ -183,6 +186,7 @@ Status Where(OpContext& ctx) {
 
 // Attribute `opset` says which Softmax: below 13 all dims from `axis` on are one row.
 Status Softmax(OpContext& ctx) {
+  AZ_RETURN_IF_ERROR(NeedInputs(ctx, {0, 1, 3}));
   AZ_RETURN_IF_ERROR(NeedNarrowInteger(ctx, 0));
   const ir::Tensor& x = ctx.in(0);
   AZ_ASSIGN_OR_RETURN(const Affine from, Affine::Of(ctx, 1, 2));
@@ -210,15 +214,15 @@ Status Softmax(OpContext& ctx) {
 }
 
 const KernelRow kRows[] = {
-    {"QLinearAdd", 1, Add, 7, 8, Takes::kNumeric, kMicrosoftDomain},
-    {"QLinearMul", 1, Mul, 7, 8, Takes::kNumeric, kMicrosoftDomain},
-    {"QLinearSigmoid", 1, Sigmoid, 4, 5, Takes::kNumeric, kMicrosoftDomain},
-    {"QLinearLeakyRelu", 1, LeakyRelu, 4, 5, Takes::kNumeric, kMicrosoftDomain},
-    {"QLinearAveragePool", 1, Average<false>, 4, 5, Takes::kNumeric, kMicrosoftDomain},
-    {"QLinearGlobalAveragePool", 1, Average<true>, 5, 5, Takes::kNumeric, kMicrosoftDomain},
+    {"QLinearAdd", 1, Add, 1, 8, Takes::kNumeric, kMicrosoftDomain},
+    {"QLinearMul", 1, Mul, 1, 8, Takes::kNumeric, kMicrosoftDomain},
+    {"QLinearSigmoid", 1, Sigmoid, 1, 5, Takes::kNumeric, kMicrosoftDomain},
+    {"QLinearLeakyRelu", 1, LeakyRelu, 1, 5, Takes::kNumeric, kMicrosoftDomain},
+    {"QLinearAveragePool", 1, Average<false>, 1, 5, Takes::kNumeric, kMicrosoftDomain},
+    {"QLinearGlobalAveragePool", 1, Average<true>, 1, 5, Takes::kNumeric, kMicrosoftDomain},
     {"QLinearConcat", 1, Concat, 5, -1, Takes::kNumeric, kMicrosoftDomain},
     {"QLinearWhere", 1, Where, 9, 9, Takes::kNumeric, kMicrosoftDomain},
-    {"QLinearSoftmax", 1, Softmax, 5, 5, Takes::kNumeric, kMicrosoftDomain},
+    {"QLinearSoftmax", 1, Softmax, 1, 5, Takes::kNumeric, kMicrosoftDomain},
 };
 
 }  // namespace

@@ -109,7 +109,7 @@ Status QGemm(OpContext& ctx) {
     const BroadcastMap at(c.dims(), s.out);
     const std::vector<int64_t> values = Ints(c);
     for (size_t i = 0; i < sums.size(); ++i)
-      sums[i] += values[static_cast<size_t>(at(static_cast<int64_t>(i)))];
+      sums[i] = WrapAdd(sums[i], values[static_cast<size_t>(at(static_cast<int64_t>(i)))]);
   }
   const double alpha = ctx.Float("alpha", 1.0);
   std::vector<double> y(sums.size());

@@ -50,7 +50,7 @@ Affine DynamicUint8(std::span<const float> x) {
   const float scale = (high - low) / 255.0f;
   const float zero =
       scale == 0 ? 0.0f : std::clamp(std::nearbyintf((0.0f - low) / scale), 0.0f, 255.0f);
-  return {scale, zero};
+  return {scale, std::isnan(zero) ? 0.0 : zero};  // an infinite range has no middle
 }
 
 double DynamicQuantized(float x, const Affine& a) {

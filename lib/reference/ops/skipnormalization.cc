@@ -121,9 +121,7 @@ Status AddRows(const OpContext& ctx, const std::vector<int64_t>& ids, size_t tab
 // y, mask_index (ones of each mask row, 0 without a mask), sum of the embeddings.
 Status EmbedLayerNormalization(OpContext& ctx) {
   const ir::Tensor& ids = ctx.in(0);
-  for (const size_t i : {2, 3, 5, 6}) {
-    if (!ctx.has(i)) return InvalidArgument("input {} is missing", i);
-  }
+  AZ_RETURN_IF_ERROR(NeedInputs(ctx, {0, 2, 3, 5, 6}));
   if (ids.rank() != 2 || ctx.in(2).rank() != 2)
     return InvalidArgument("input_ids is {} and word_embedding is {}, expected [B, S] and [M, H]",
                            ids.TypeText(), ctx.in(2).TypeText());
