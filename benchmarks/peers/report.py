@@ -196,13 +196,15 @@ Written by `benchmarks/peers/run.py --write`; how to run it stands at the head o
 Each case is one file, the same for all. The runtimes take turns in short rounds, never two at once; a time is the
 median over rounds, a ratio the median of each round's own ratio, above 1 where assize is faster, **bold** where it
 is slower. assize is called from C++, the peers from Python with bound inputs and outputs; a call that does next to
-nothing takes them (us): {overhead}. OpenVINO computes FP32 models in FP32 (INFERENCE_PRECISION_HINT), threads are set
-alike. The models are described in [benchmarks/graphs](../benchmarks/graphs/make.py); int8 files are made by
+nothing takes them (us): {overhead}. OpenVINO computes FP32 models in FP32
+(INFERENCE_PRECISION_HINT), threads are set alike. The models are described in [benchmarks/graphs](../benchmarks/graphs/make.py); int8 files are made by
 `assize quantize` and read by all three.
 
 ## Summary
 
 """
+    if result.get("note"):
+        text = text.replace("## Summary\n\n", f"**{result['note']}**\n\n## Summary\n\n")
     text += means(result, peers)
     if ranked:
         text += (f"Against the better peer of each case the worst is {ranked[0][0]:.2f} ({label(ranked[0][1])}); "

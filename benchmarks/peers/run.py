@@ -152,6 +152,7 @@ def main():
     parser.add_argument("--no-memory", action="store_true", help="no load times, no peak memory")
     parser.add_argument("--json", type=pathlib.Path, help="write the figures here, case by case")
     parser.add_argument("--markdown", type=pathlib.Path, help="write the table here")
+    parser.add_argument("--note", default="", help="what the reader must know of this run, for the page")
     parser.add_argument("--write", action="store_true",
                         help="figures into benchmarks/results, the page to docs/performance.md")
     parser.add_argument("--render", type=pathlib.Path, help="measure nothing: print the table of this JSON file")
@@ -168,7 +169,7 @@ def main():
     manifest = json.loads((arguments.graphs / "manifest.json").read_text())
     pool = {name: workers.Worker(name, arguments.worker) for name in arguments.runtimes.split(",")}
     result = {"date": datetime.date.today().isoformat(), "cpu": cpu_name(), "cores": os.cpu_count(),
-              "system": f"{platform.system()} {platform.release()}", "runtimes": {}, "cases": []}
+              "system": f"{platform.system()} {platform.release()}", "note": arguments.note, "runtimes": {}, "cases": []}
     for name, worker in pool.items():
         result["runtimes"][name] = worker.ask(do="version")
     with tempfile.TemporaryDirectory() as temporary:
