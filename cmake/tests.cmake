@@ -31,8 +31,8 @@ foreach(room support ir onnx analysis verify pass reference engine data eval tru
         policy recipe flow)
   assize_tests(${room} LINK assize_${room})
 endforeach()
-if(TARGET assize_engine_tests)  # it runs real models
-  target_link_libraries(assize_engine_tests PRIVATE assize_onnx)
+if(TARGET assize_engine_tests)  # it runs real models, and generated ones through the verifier
+  target_link_libraries(assize_engine_tests PRIVATE assize_onnx assize_verify)
 endif()
 assize_tests(house LINK assize_passes assize_recipe)
 assize_tests(passes LINK assize_flow)
