@@ -229,8 +229,8 @@ bool Facts::Infer(ir::NodeRef ref) {
   }
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (!node.outputs[i]) continue;
-    if (out[i].dtype == DType::kUndefined || (out[i].dtype == DType::kString && !evaluable))
-      return false;
+    if (out[i].dtype == DType::kUndefined) return false;
+    if (out[i].dtype == DType::kString && !constants_.IsConstant(node.outputs[i])) return false;
     if (!ir::ElementCount(out[i].dims)) return false;
     out[i].evaluable = evaluable;
     facts_[node.outputs[i].index] = std::move(out[i]);

@@ -32,7 +32,12 @@ StatusOr<std::shared_ptr<const Plan>> BuildPlan(Facts& facts, const std::vector<
 
 StatusOr<std::shared_ptr<const Plan>> Lowering::Build(const std::vector<ir::NodeRef>& order,
                                                       const std::vector<ir::ValueRef>& inputs,
-                                                      const std::vector<ir::ValueRef>& outputs) {
+                                                      std::vector<ir::ValueRef> outputs) {
+  // What buffers cannot hold was computed before, by the reference, or is a constant.
+  std::erase_if(outputs, [&](ir::ValueRef output) {
+    const ValueFact* found = facts_.Find(output);
+    return found == nullptr || found->dtype == DType::kString;
+  });
   std::set<uint32_t> keep;
   for (const ir::ValueRef output : outputs) keep.insert(output.index);
   std::vector<ir::NodeRef> running;
@@ -78,9 +83,7 @@ StatusOr<std::shared_ptr<const Plan>> Lowering::Build(const std::vector<ir::Node
     current_label_ = graph_.value(output).name;
     current_op_ = "output";
     Operand operand = Get(output);
-    if (!operand.defined()) {
-      return Internal("value \"{}\" was never computed", graph_.value(output).name);
-    }
+    if (!operand.defined()) return NotComputed(output);
     operand = In(operand, Layout::kPlain, "plain");
     const int index = static_cast<int>(plan_.outputs.size());
     Storage& storage = plan_.storages[static_cast<size_t>(operand.storage)];
@@ -222,8 +225,7 @@ Status Lowering::EmitReference(ir::NodeRef ref) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!n.inputs[i]) continue;
     inputs[i] = Plain(n.inputs[i]);
-    if (!inputs[i].defined())
-      return Internal("value \"{}\" was never computed", graph_.value(n.inputs[i]).name);
+    if (!inputs[i].defined()) return NotComputed(n.inputs[i]);
     reads.push_back(inputs[i]);
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -265,6 +267,18 @@ Status Lowering::EmitReference(ir::NodeRef ref) {
     if (outputs[i].defined()) Bind(n.outputs[i], outputs[i]);
   }
   return OkStatus();
+}
+
+Status Lowering::NotComputed(ir::ValueRef value) {
+  const std::string& name = graph_.value(value).name;
+  if (facts_.constants().IsConstant(value)) {
+    const auto tensor = facts_.constants().Get(value);
+    if (!tensor.ok()) return tensor.status();
+  }
+  if (facts_.IsEvaluable(value)) {
+    return InvalidArgument("value \"{}\" cannot be computed from the shapes of what is fed", name);
+  }
+  return Internal("value \"{}\" was never computed", name);
 }
 
 Operand Lowering::Get(ir::ValueRef value) {
@@ -386,6 +400,13 @@ void Lowering::AddScratchpad(const dnnl::memory::desc& desc, std::vector<DnnlArg
 }
 
 void Lowering::AddCopy(const Operand& from, const Operand& to, const std::string& kernel) {
+  if (from.layout == to.layout) {  // of packed elements too
+    AddStep(kernel, {from}, {to}, [from, to](const StepContext& c) {
+      std::memcpy(c.at<std::byte>(to), c.at<std::byte>(from), static_cast<size_t>(from.bytes()));
+      return OkStatus();
+    });
+    return;
+  }
   const auto copy =
       PlanStridedCopy(from.dims, from.strides(), to.strides(), ir::BitsOf(from.dtype) / 8);
   AddStep(kernel, {from}, {to}, [copy, from, to](const StepContext& c) {

@@ -51,7 +51,7 @@ class Lowering {
       : facts_(facts), graph_(facts.graph()), options_(options) {}
   StatusOr<std::shared_ptr<const Plan>> Build(const std::vector<ir::NodeRef>& order,
                                               const std::vector<ir::ValueRef>& inputs,
-                                              const std::vector<ir::ValueRef>& outputs);
+                                              std::vector<ir::ValueRef> outputs);
 
  private:
   // --- core (lower.cc)
@@ -62,6 +62,7 @@ class Lowering {
   // The value's array; constants are brought in as they are asked for. Undefined when it cannot be
   // had.
   Operand Get(ir::ValueRef value);
+  Status NotComputed(ir::ValueRef value);  // why there is none
   void Bind(ir::ValueRef value, const Operand& operand);
   // The same elements in the given layout: itself, a relabelled view, or a copy by a new step.
   Operand In(const Operand& operand, Layout layout, const std::string& why);

@@ -116,12 +116,9 @@ StatusOr<Window> WindowOf(const OpContext& ctx, const ir::Shape& input,
           "window of {} (kernel {}, dilation {}) is larger than the padded input {} + {} + {}",
           Reach(w, d), w.kernel[d], w.dilations[d], input[d], w.pads_begin[d], w.pads_end[d]);
     }
-    w.output[d] = span / w.strides[d] + 1;
-    // A window that ceil_mode adds must start inside the input or its leading padding.
-    if (ceil && span % w.strides[d] != 0 &&
-        w.output[d] * w.strides[d] < input[d] + w.pads_begin[d]) {
-      ++w.output[d];
-    }
+    w.output[d] = span / w.strides[d] + (ceil && span % w.strides[d] != 0 ? 1 : 0) + 1;
+    // With ceil_mode, a last window that starts in the end padding does not count.
+    if (ceil && (w.output[d] - 1) * w.strides[d] >= input[d] + w.pads_begin[d]) --w.output[d];
   }
   return w;
 }
