@@ -126,6 +126,8 @@ Status PlanContext::Run(std::span<const std::byte* const> inputs,
     } else if (storage.kind == Storage::Kind::kOutput) {
       data_[i] = outputs[static_cast<size_t>(storage.index)];
     }
+    // An array without elements may have no address; a step copies none of its bytes from any.
+    if (data_[i] == nullptr) data_[i] = arena_.get();
   }
   if (profiling_) return RunProfiled();
   int threads = 0;
