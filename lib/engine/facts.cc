@@ -571,7 +571,7 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
     return one(view->output_dtype != 0 ? static_cast<DType>(view->output_dtype) : scale->dtype,
                dims);
   }
-  return false;
+  return InferMore(ref, node, out);
 }
 
 }  // namespace assize::engine

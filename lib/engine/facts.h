@@ -43,6 +43,7 @@ class Facts {
 
  private:
   bool InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFact>& out);
+  bool InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFact>& out);
 
   const Constants& constants_;
   const int64_t max_bytes_;

@@ -17,9 +17,9 @@ using ir::DType;
 
 namespace {
 
-// Below this a second thread costs more than it takes over: waking it and waiting for it is some
-// microseconds.
-constexpr double kParallelMacs = 1e6;
+// Below these a second thread costs more than it takes over: waking it and waiting for it is some
+// microseconds, here a tenth of the work.
+constexpr double kParallelMacs = 2.5e6, kParallelByteMacs = 8e6;
 
 }  // namespace
 
@@ -216,7 +216,9 @@ bool Lowering::EmitNative(const Unit& unit) {
   if (n.op_type == "DequantizeLinear") return LowerDequantize(unit);
   return LowerUnary(unit) || LowerBinary(unit) || LowerBatchNormalization(unit) ||
          LowerSoftmax(unit) || LowerPool(unit) || LowerLrn(unit) || LowerReduce(unit) ||
-         LowerCast(unit) || LowerGather(unit) || LowerMove(unit);
+         LowerCast(unit) || LowerGather(unit) ||
+         LowerLogic(unit) || LowerWhere(unit) || LowerRepeat(unit) || LowerArg(unit) ||
+         LowerRecurrent(unit) || LowerConvTranspose(unit) || LowerMove(unit);
 }
 
 Status Lowering::EmitReference(ir::NodeRef ref) {
@@ -379,7 +381,7 @@ void Lowering::CountWork(const Work& work) {
 }
 
 Work Lowering::WorkOf(double macs, bool integer) const {
-  return {2 * macs, integer, macs >= kParallelMacs ? options_.threads : 1};
+  return {2 * macs, integer, macs >= (integer ? kParallelByteMacs : kParallelMacs) ? options_.threads : 1};
 }
 
 int Lowering::PackedWeights(const Unit& unit, const dnnl::memory::desc& order,

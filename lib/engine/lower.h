@@ -118,6 +118,12 @@ class Lowering {
   bool LowerReduce(const Unit& unit);     // lower_reduce.cc
   bool LowerCast(const Unit& unit);       // lower_cast.cc
   bool LowerGather(const Unit& unit);
+  bool LowerLogic(const Unit& unit);  // lower_logic.cc
+  bool LowerWhere(const Unit& unit);
+  bool LowerRepeat(const Unit& unit);
+  bool LowerArg(const Unit& unit);
+  bool LowerRecurrent(const Unit& unit);      // lower_recurrent.cc
+  bool LowerConvTranspose(const Unit& unit);  // lower_deconvolution.cc
   bool LowerAffine(const Unit& unit);    // lower_affine.cc
   bool LowerShuffle(const Unit& unit);   // lower_move.cc
   bool LowerPool(const Unit& unit);      // lower_pool.cc

@@ -83,7 +83,8 @@ class Proof {
                                                        "Cast",          "Clip",
                                                        "Reshape",       "Flatten",
                                                        "Squeeze",       "Unsqueeze",
-                                                       "DepthToSpace",  "SpaceToDepth"};
+                                                       "DepthToSpace",  "SpaceToDepth",
+                                                       "ConvTranspose"};
     static const std::set<std::string_view> kNever = {"CumSum", "Hardmax", "LpNormalization",
                                                       "MeanVarianceNormalization"};
     const std::string_view op = n.op_type;
@@ -103,7 +104,11 @@ class Proof {
       return view.ok() && AxisIsInner(view->axis, rank);
     }
     if (IsUnarySameShape(n)) return only_first_runs();
-    if (IsBinaryArithmetic(n)) return Aligned(n, one_.Find(n.outputs[0])->dims.size());
+    static const std::set<std::string_view> kPairs = {
+        "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or",
+        "Xor",   "Min",  "Max",     "Sum",         "Mean",           "Where"};
+    if (IsBinaryArithmetic(n) || kPairs.contains(op))
+      return Aligned(n, one_.Find(n.outputs[0])->dims.size());
     if (op == "Gemm") {
       const auto view = analysis::GemmOp::From(graph_, ref, opset);
       if (!view.ok() || view->trans_a || !Runs(view->a) || Runs(view->b)) return false;

@@ -5,6 +5,8 @@
 namespace assize::engine {
 namespace {
 
+using Values = std::vector<ir::ValueRef>;
+
 void ExpectNative(const Builder& b) {
   auto program = Compile(b.model);
   ASSERT_TRUE(program.ok()) << program.status();
@@ -95,6 +97,119 @@ TEST(NativeOps, LocalResponseNormalization) {
         ExpectNative(b);
         ExpectAgrees(b, {{"x", RandomTensor(random, {2, channels, 3, 5})}});
       }
+    }
+  }
+}
+
+TEST(NativeOps, ComparisonsLogicAndSelection) {
+  Philox random(84);
+  for (const ir::Shape& other : std::vector<ir::Shape>{{2, 3, 4}, {4}, {3, 1}, {1, 1, 1}, {}}) {
+    SCOPED_TRACE(ir::ShapeText(other));
+    Builder b(16);
+    const auto x = b.Input("x", {2, 3, 4}), y = b.Input("y", other);
+    const auto i = b.Op("Cast", {x}, {Int("to", 7)}), j = b.Op("Cast", {y}, {Int("to", 7)});
+    for (const char* op : {"Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Min", "Max"}) {
+      b.Output(b.Op(op, {x, y}));
+      b.Output(b.Op(op, {j, i}));
+    }
+    for (const char* op : {"Add", "Sub", "Mul"}) b.Output(b.Op(op, {i, j}));
+    b.Output(b.Op("Max", {x, y, b.Const<float>({}, {0.2f})}));
+    const auto p = b.Op("Less", {x, y}), q = b.Op("Greater", {y, b.Const<float>({}, {0.0f})});
+    for (const char* op : {"And", "Or", "Xor", "Equal"}) b.Output(b.Op(op, {p, q}));
+    b.Output(b.Op("Where", {p, x, y}));
+    b.Output(b.Op("Where", {q, j, i}));
+    ExpectNative(b);
+    // Some equal, some not a number.
+    std::vector<float> left = RandomFloats(random, 24, 3), right;
+    right = RandomFloats(random, ir::ElementCount(other).value(), 3);
+    right[0] = left[0];
+    left[7] = NAN;
+    const auto got = RunEngine(b.model, {{"x", ir::Tensor::Of<float>({2, 3, 4}, left)},
+                                         {"y", ir::Tensor::Of<float>(other, right)}});
+    const auto want = RunReference(b.model, {{"x", ir::Tensor::Of<float>({2, 3, 4}, left)},
+                                             {"y", ir::Tensor::Of<float>(other, right)}});
+    ASSERT_EQ(got.size(), want.size());
+    for (size_t k = 0; k < got.size(); ++k) EXPECT_EQ(Distance(got[k], want[k]), 0) << "result " << k;
+  }
+}
+
+TEST(NativeOps, RepeatsAndBlocks) {
+  Philox random(85);
+  Builder b(13);
+  const auto x = b.Input("x", {2, 8, 4, 6});
+  const auto ints = [&](std::vector<int64_t> v) {
+    const int64_t n = static_cast<int64_t>(v.size());
+    return b.Const<int64_t>({n}, v);
+  };
+  b.Output(b.Op("Tile", {x, ints({1, 2, 3, 1})}));
+  b.Output(b.Op("Expand", {b.Op("ReduceMax", {x}, {Ints("axes", {2, 3})}), ints({3, 2, 8, 5, 4})}));
+  for (const char* mode : {"DCR", "CRD"})
+    b.Output(b.Op("DepthToSpace", {x}, {Int("blocksize", 2), Text("mode", mode)}));
+  b.Output(b.Op("SpaceToDepth", {x}, {Int("blocksize", 2)}));
+  for (const int64_t axis : {0, 1, 3, -2}) {
+    b.Output(b.Op("ArgMax", {x}, {Int("axis", axis)}));
+    b.Output(b.Op("ArgMin", {x}, {Int("axis", axis), Int("keepdims", 0)}));
+    b.Output(b.Op("ArgMax", {b.Op("Floor", {x})}, {Int("axis", axis), Int("select_last_index", 1)}));
+  }
+  ExpectNative(b);
+  ExpectAgrees(b, {{"x", RandomTensor(random, {2, 8, 4, 6})}}, 0);
+}
+
+TEST(NativeOps, RecurrentLayers) {
+  Philox random(86);
+  for (const bool lstm : {true, false}) {
+    for (const char* direction : {"forward", "reverse", "bidirectional"}) {
+      for (const int variant : {0, 1, 2}) {  // 0 bare, 1 bias and states, 2 GRU's reset after
+        SCOPED_TRACE(fmt::format("lstm {} {} {}", lstm, direction, variant));
+        const int64_t d = std::string(direction) == "bidirectional" ? 2 : 1, g = lstm ? 4 : 3;
+        const int64_t steps = 5, batch = 3, inputs = 7, hidden = 10;
+        Builder b(14);
+        const auto x = b.Input("x", {steps, batch, inputs});
+        Values in{x, b.Const(RandomTensor(random, {d, g * hidden, inputs}, 0.5f)),
+                  b.Const(RandomTensor(random, {d, g * hidden, hidden}, 0.5f))};
+        Feeds feeds{{"x", RandomTensor(random, {steps, batch, inputs})}};
+        if (variant > 0) {
+          in.push_back(b.Const(RandomTensor(random, {d, 2 * g * hidden})));
+          in.push_back({});
+          for (const char* name : {"h", "c"}) {
+            if (!lstm && name[0] == 'c') continue;
+            in.push_back(b.Input(name, {d, batch, hidden}));
+            feeds[name] = RandomTensor(random, {d, batch, hidden});
+          }
+        }
+        ir::NodeSpec spec;
+        spec.op_type = lstm ? "LSTM" : "GRU";
+        spec.inputs = in;
+        spec.outputs = {"y", "yh"};
+        if (lstm) spec.outputs.push_back("yc");
+        spec.attributes = {Int("hidden_size", hidden), Text("direction", direction)};
+        if (!lstm && variant == 2) spec.attributes.push_back(Int("linear_before_reset", 1));
+        const auto made = b.edit.AddNode(std::move(spec));
+        for (const ir::ValueRef out : b.model.graph.node(made).outputs) b.Output(out);
+        ExpectNative(b);
+        ExpectAgrees(b, feeds, 2e-6);
+      }
+    }
+  }
+}
+
+TEST(NativeOps, TransposedConvolution) {
+  Philox random(87);
+  for (const int64_t group : {1, 2}) {
+    for (const auto& attributes : std::vector<std::vector<ir::Attribute>>{
+             {},
+             {Ints("strides", {2, 2})},
+             {Ints("strides", {2, 3}), Ints("pads", {1, 0, 1, 1})},
+             {Ints("strides", {2, 2}), Ints("pads", {1, 1, 1, 1}), Ints("output_padding", {1, 1})},
+             {Ints("dilations", {2, 1})}}) {
+      Builder b;
+      const auto x = b.Input("x", {2, 8, 5, 4});
+      std::vector<ir::Attribute> all = attributes;
+      all.push_back(Int("group", group));
+      b.Output(b.Op("ConvTranspose", {x, b.Const(RandomTensor(random, {8, 3, 3, 3})),
+                                      b.Const(RandomTensor(random, {3 * group}))}, all));
+      ExpectNative(b);
+      ExpectAgrees(b, {{"x", RandomTensor(random, {2, 8, 5, 4})}});
     }
   }
 }

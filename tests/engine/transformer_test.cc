@@ -295,5 +295,62 @@ TEST(Transformer, RowsDoNotDependOnTheBatch) {
   }
 }
 
+// A quantized layer as the quantizer writes it: 8 bits into each product, floats between them. Every
+// quantized value of the reference's own run is met within one step.
+TEST(TransformerInt8, LayerIsWithinOneStep) {
+  Philox random(78);
+  Builder b;
+  const int64_t width = 32, heads = 2;
+  const auto weights = [&](int64_t in, int64_t out) {
+    std::vector<int8_t> q(static_cast<size_t>(in * out));
+    for (int8_t& v : q) v = static_cast<int8_t>(static_cast<int>(random.NextBelow(255)) - 127);
+    std::vector<float> scales(static_cast<size_t>(out));
+    for (float& s : scales) s = 0.002f + 0.001f * static_cast<float>(random.NextBelow(3));
+    return b.Op("DequantizeLinear",
+                {b.Const<int8_t>({in, out}, q), b.Const<float>({out}, scales),
+                 b.Const<int8_t>({out}, std::vector<int8_t>(static_cast<size_t>(out), 0))},
+                {Int("axis", 1)});
+  };
+  const auto linear = [&](ir::ValueRef x, int64_t in, int64_t out) {
+    return b.Op("Add", {b.Op("MatMul", {x, weights(in, out)}), b.Const(RandomTensor(random, {out}))});
+  };
+  const auto x = b.Input("x", {2, 12, width});
+  const auto normal = LayerNorm(b, x, random, width);
+  const auto q = b.Quantize(normal, 0.03f, 120);
+  const auto in = b.Dequantize(q, 0.03f, 120);
+  const auto split = [&](ir::ValueRef y, std::vector<int64_t> perm) {
+    const auto shape = b.Const<int64_t>({4}, {0, 0, heads, width / heads});
+    return b.Op("Transpose", {b.Op("Reshape", {y, shape})}, {Ints("perm", std::move(perm))});
+  };
+  const auto query = split(linear(in, width, width), {0, 2, 1, 3});
+  const auto key = split(linear(in, width, width), {0, 2, 3, 1});
+  const auto value = split(linear(in, width, width), {0, 2, 1, 3});
+  const auto scores = b.Op("Div", {b.Op("MatMul", {query, key}), Scalar(b, 4)});
+  auto context = b.Op("MatMul", {b.Op("Softmax", {scores}, {Int("axis", -1)}), value});
+  context = b.Op("Transpose", {context}, {Ints("perm", {0, 2, 1, 3})});
+  context = b.Op("Reshape", {context, b.Const<int64_t>({3}, {0, 0, width})});
+  const auto attended = b.Quantize(context, 0.01f, 130);
+  const auto sum = b.Op("Add", {linear(b.Dequantize(attended, 0.01f, 130), width, width), normal});
+  const auto again = LayerNorm(b, sum, random, width);
+  const auto q2 = b.Quantize(again, 0.03f, 110);
+  const auto wide = Gelu(b, linear(b.Dequantize(q2, 0.03f, 110), width, 4 * width), 0);
+  const auto q3 = b.Quantize(wide, 0.02f, 10);
+  const auto last = b.Op("Add", {linear(b.Dequantize(q3, 0.02f, 10), 4 * width, width), again});
+  for (const auto v : {q, attended, q2, q3, last}) b.Output(v);
+  const auto kernels = Kernels(b.model);
+  EXPECT_EQ(Count(kernels, "own:layer-norm:int8"), 2);
+  EXPECT_EQ(Count(kernels, "own:attention:int8"), 1);
+  EXPECT_EQ(Count(kernels, "own:quantize") + Count(kernels, "own:dequantize"), 0);
+  const Feeds feeds{{"x", RandomTensor(random, {2, 12, width})}};
+  const auto got = RunEngine(b.model, feeds), want = RunReference(b.model, feeds);
+  ASSERT_EQ(got.size(), 5u);
+  for (size_t i = 0; i < 4; ++i) {
+    const Steps steps = StepsApart(got[i], want[i]);
+    EXPECT_LE(steps.largest, 1) << i;
+    EXPECT_LE(steps.share, 0.01) << i;
+  }
+  EXPECT_LE(Distance(got[4], want[4]), 0.01);
+}
+
 }  // namespace
 }  // namespace assize::engine

@@ -1,6 +1,7 @@
 // Tests: tests/engine/vector_kernels_test.cc.
 #include "lib/engine/kernels/attention.h"
 
+#include "lib/engine/kernels/panel.h"
 #include "lib/engine/kernels/vector_math.h"
 
 namespace assize::engine::simd {
@@ -13,90 +14,39 @@ int64_t Padded(int64_t n) { return (n + 15) / 16 * 16; }
 
 }  // namespace
 
-// Products of `Rows` rows of a (a_row apart, dense) with a panel b [terms, b_row], 16 * Vectors
-// columns of it, into c (c_row apart).
-template <int Rows, int Vectors>
-AZ_INLINE void Panel(const float* a, int64_t a_row, const float* b, int64_t b_row, int64_t terms,
-                     float* c, int64_t c_row) {
-  // Named, not indexed: arrays of vectors would live in memory.
-  vec::F16 s00{}, s01{}, s10{}, s11{}, s20{}, s21{}, s30{}, s31{}, s40{}, s41{}, s50{}, s51{},
-      s60{}, s61{}, s70{}, s71{};
-  for (int64_t t = 0; t < terms; ++t) {
-    const vec::F16 b0 = vec::Load(b + t * b_row);
-    vec::F16 b1{};
-    if (Vectors > 1) b1 = vec::Load(b + t * b_row + 16);
-#define AZ_STEP(R)                         \
-  if (Rows > R) {                          \
-    const float x = a[R * a_row + t];      \
-    s##R##0 += x * b0;                     \
-    if (Vectors > 1) s##R##1 += x * b1;    \
-  }
-    AZ_STEP(0) AZ_STEP(1) AZ_STEP(2) AZ_STEP(3) AZ_STEP(4) AZ_STEP(5) AZ_STEP(6) AZ_STEP(7)
-#undef AZ_STEP
-  }
-#define AZ_KEEP(R)                                                \
-  if (Rows > R) {                                                 \
-    vec::Store(c + R * c_row, s##R##0);                           \
-    if (Vectors > 1) vec::Store(c + R * c_row + 16, s##R##1);     \
-  }
-  AZ_KEEP(0) AZ_KEEP(1) AZ_KEEP(2) AZ_KEEP(3) AZ_KEEP(4) AZ_KEEP(5) AZ_KEEP(6) AZ_KEEP(7)
-#undef AZ_KEEP
-}
-
-// c [rows, columns] = a [rows, terms] b [terms, columns]; columns a multiple of 16.
-template <int Rows, int Vectors>
-AZ_INLINE void Block(const float* a, int64_t a_row, const float* b, int64_t b_row, int64_t terms,
-                     float* c, int64_t c_row, int64_t rows, int64_t columns) {
-  int64_t j = 0;
-  for (; j + 16 * Vectors <= columns; j += 16 * Vectors) {
-    int64_t r = 0;
-    for (; r + Rows <= rows; r += Rows)
-      Panel<Rows, Vectors>(a + r * a_row, a_row, b + j, b_row, terms, c + r * c_row + j, c_row);
-    for (; r < rows; ++r)
-      Panel<1, Vectors>(a + r * a_row, a_row, b + j, b_row, terms, c + r * c_row + j, c_row);
-  }
-  for (; j < columns; j += 16) {
-    int64_t r = 0;
-    for (; r + Rows <= rows; r += Rows)
-      Panel<Rows, 1>(a + r * a_row, a_row, b + j, b_row, terms, c + r * c_row + j, c_row);
-    for (; r < rows; ++r)
-      Panel<1, 1>(a + r * a_row, a_row, b + j, b_row, terms, c + r * c_row + j, c_row);
-  }
-}
-
-// Scores of one query to unnormalized weights; returns 1 / their sum. Lanes from `keys` on become
-// 0.
-AZ_INLINE float Weights(float* scores, int64_t keys, float scale, const float* mask,
-                        int64_t mask_key) {
+// Scores of one query, scaled already, to unnormalized weights; returns 1 / their sum. Lanes from
+// `keys` on become 0.
+AZ_INLINE float Weights(float* scores, int64_t keys, const float* mask, int64_t mask_key) {
   const float lowest = -__builtin_inff();
   const int64_t whole = keys / 16 * 16, rest = keys - whole;
   vec::F16 tops = vec::Splat(lowest);
-  for (int64_t i = 0; i < whole; i += 16) {
-    vec::F16 s = vec::Load(scores + i) * scale;
-    if (mask != nullptr) {
+  if (mask == nullptr) {
+    for (int64_t i = 0; i < whole; i += 16) tops = vec::Max(tops, vec::Load(scores + i));
+  } else {
+    for (int64_t i = 0; i < whole; i += 16) {
+      vec::F16 s = vec::Load(scores + i);
       if (mask_key == 1) {
         s += vec::Load(mask + i);
       } else {
         for (int lane = 0; lane < 16; ++lane) s[lane] += mask[(i + lane) * mask_key];
       }
+      vec::Store(scores + i, s);
+      tops = vec::Max(tops, s);
     }
-    vec::Store(scores + i, s);
-    tops = vec::Max(tops, s);
   }
   for (int64_t i = whole; i < keys; ++i) {
-    scores[i] *= scale;
     if (mask != nullptr) scores[i] += mask[i * mask_key];
     tops[0] = scores[i] > tops[0] ? scores[i] : tops[0];
   }
   const float top = vec::MaxLanes(tops);
   vec::F16 sums = vec::Splat(0.0f);
   for (int64_t i = 0; i < whole; i += 16) {
-    const vec::F16 e = vec::Exp(vec::Load(scores + i) - top);
+    const vec::F16 e = vec::ExpOfNegative(vec::Load(scores + i) - top);
     sums += e;
     vec::Store(scores + i, e);
   }
   if (rest > 0) {
-    vec::F16 e = vec::Exp(vec::LoadPart(scores + whole, rest, top) - top);
+    vec::F16 e = vec::ExpOfNegative(vec::LoadPart(scores + whole, rest, top) - top);
     for (int64_t i = rest; i < 16; ++i) e[i] = 0.0f;
     sums += e;
     vec::Store(scores + whole, e);
@@ -113,21 +63,34 @@ AZ_INLINE void AttentionBody(const AttentionShape& s, const float* q, const floa
   float* queries = dense + s.keys * values;           // [kBlock, depth]
   float* scores = queries + kBlock * s.depth;         // [kBlock, keys]
   float* sums = scores + kBlock * keys;               // [kBlock, values]
-  // Sixteen keys at a time, so that both sides stay in cache.
+  // Sixteen keys at a time, so that both sides stay in cache; the scale goes in with them.
   for (int64_t j = 0; j < keys; j += 16) {
     const int64_t some = s.keys - j < 16 ? s.keys - j : 16;
-    for (int64_t d = 0; d < s.depth; ++d) {
+    int64_t d = 0;
+    if (some == 16 && s.k_depth == 1) {
+      for (; d + 16 <= s.depth; d += 16) {
+        float* to = keys_turned + d * keys + j;
+        vec::Turn16(k + j * s.k_row + d, s.k_row, to, keys);
+        for (int64_t i = 0; i < 16; ++i)
+          vec::Store(to + i * keys, vec::Load(to + i * keys) * s.scale);
+      }
+    }
+    for (; d < s.depth; ++d) {
       float* to = keys_turned + d * keys + j;
       const float* from = k + j * s.k_row + d * s.k_depth;
-      for (int64_t i = 0; i < some; ++i) to[i] = from[i * s.k_row];
+      for (int64_t i = 0; i < some; ++i) to[i] = from[i * s.k_row] * s.scale;
       for (int64_t i = some; i < 16; ++i) to[i] = 0.0f;
     }
   }
   for (int64_t j = 0; j < s.keys; ++j) {
     const float* from = v + j * s.v_row;
     float* to = dense + j * values;
-    for (int64_t d = 0; d < s.value_depth; ++d) to[d] = from[d * s.v_depth];
-    for (int64_t d = s.value_depth; d < values; ++d) to[d] = 0.0f;
+    int64_t d = 0;
+    if (s.v_depth == 1) {
+      for (; d + 16 <= s.value_depth; d += 16) vec::Store(to + d, vec::Load(from + d));
+    }
+    for (; d < s.value_depth; ++d) to[d] = from[d * s.v_depth];
+    for (; d < values; ++d) to[d] = 0.0f;
   }
   for (int64_t row = 0; row < s.queries; row += kBlock) {
     const int64_t rows = s.queries - row < kBlock ? s.queries - row : kBlock;
@@ -140,13 +103,13 @@ AZ_INLINE void AttentionBody(const AttentionShape& s, const float* q, const floa
       }
       left = queries, left_row = s.depth;
     }
-    Block<Rows, Vectors>(left, left_row, keys_turned, keys, s.depth, scores, keys, rows, keys);
+    vec::Block<Rows, Vectors>(left, left_row, keys_turned, keys, s.depth, scores, keys, rows, keys);
     float inverse[kBlock];
     for (int64_t r = 0; r < rows; ++r) {
-      inverse[r] = Weights(scores + r * keys, s.keys, s.scale,
+      inverse[r] = Weights(scores + r * keys, s.keys,
                            mask == nullptr ? nullptr : mask + (row + r) * s.mask_row, s.mask_key);
     }
-    Block<Rows, Vectors>(scores, keys, dense, values, s.keys, sums, values, rows, values);
+    vec::Block<Rows, Vectors>(scores, keys, dense, values, s.keys, sums, values, rows, values);
     for (int64_t r = 0; r < rows; ++r) {
       const float* from = sums + r * values;
       const int64_t at = (row + r) * s.y_row;

@@ -11,21 +11,9 @@
 namespace assize::engine {
 namespace {
 
-// A 16 by 16 tile of 4-byte elements turned in registers: four rounds of a perfect shuffle. The
-// elements only move; that they are called floats changes no bit of them.
+// The elements only move; that they are called floats changes no bit of them.
 AZ_INLINE void Turn16Body(const float* src, int64_t src_stride, float* dst, int64_t dst_stride) {
-  vec::F16 rows[16], next[16];
-  for (int i = 0; i < 16; ++i) rows[i] = vec::Load(src + i * src_stride);
-  for (int round = 0; round < 4; ++round) {
-    for (int i = 0; i < 8; ++i) {
-      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20,
-                                            5, 21, 6, 22, 7, 23);
-      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27,
-                                                12, 28, 13, 29, 14, 30, 15, 31);
-    }
-    for (int i = 0; i < 16; ++i) rows[i] = next[i];
-  }
-  for (int i = 0; i < 16; ++i) vec::Store(dst + i * dst_stride, rows[i]);
+  vec::Turn16(src, src_stride, dst, dst_stride);
 }
 AZ_VARIANTS(Turn16, (const float* src, int64_t src_stride, float* dst, int64_t dst_stride),
             (src, src_stride, dst, dst_stride))

@@ -52,12 +52,12 @@ AZ_INLINE void SoftmaxRowsBody(const float* src, float* dst, int64_t rows, int64
     const float top = vec::MaxLanes(tops);
     vec::F16 sums = vec::Splat(0.0f);
     for (int64_t i = 0; i < whole; i += 16) {
-      const vec::F16 e = vec::Exp(vec::Load(x + i) - top);
+      const vec::F16 e = vec::ExpOfNegative(vec::Load(x + i) - top);
       sums += e;
       vec::Store(y + i, e);
     }
     if (rest > 0) {
-      const vec::F16 e = vec::Exp(vec::LoadPart(x + whole, rest, top) - top);
+      const vec::F16 e = vec::ExpOfNegative(vec::LoadPart(x + whole, rest, top) - top);
       for (int64_t i = 0; i < rest; ++i) sums[i] += e[i];
       vec::StorePart(y + whole, e, rest);
     }

@@ -57,6 +57,39 @@ AZ_INLINE float MaxLanes(F16 v) {  // NaN anywhere need not show: callers meet i
   return top;
 }
 
+// A 16 by 16 tile of 4-byte elements turned in registers: four rounds of a perfect shuffle.
+AZ_INLINE void Turn16(const float* src, int64_t src_stride, float* dst, int64_t dst_stride) {
+  F16 rows[16], next[16];
+  for (int i = 0; i < 16; ++i) rows[i] = Load(src + i * src_stride);
+  for (int round = 0; round < 4; ++round) {
+    for (int i = 0; i < 8; ++i) {
+      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20,
+                                            5, 21, 6, 22, 7, 23);
+      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27,
+                                                12, 28, 13, 29, 14, 30, 15, 31);
+    }
+    for (int i = 0; i < 16; ++i) rows[i] = next[i];
+  }
+  for (int i = 0; i < 16; ++i) Store(dst + i * dst_stride, rows[i]);
+}
+
+// e^x for x <= 0, as softmax wants it: what lies below the smallest normal number becomes it. NaN
+// stays.
+AZ_INLINE F16 ExpOfNegative(F16 x) {
+  x = Max(x, Splat(-87.0f));
+  const F16 magic = Splat(12582912.0f);
+  const F16 shifted = x * 1.44269504f + magic;
+  const F16 n = shifted - magic;
+  const F16 r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
+  F16 q = r * 1.395048662e-03f + 8.368889808e-03f;
+  q = q * r + 4.166620586e-02f;
+  q = q * r + 1.666651883e-01f;
+  q = q * r + 5.000000095e-01f;
+  const F16 y = r + (r * r) * q + 1.0f;
+  // n stands in the low bits of `shifted`; those of the magic number leave on the left.
+  return AsFloats(AsInts(y) + (AsInts(shifted) << 23));
+}
+
 // e^x, with overflow to infinity and gradual underflow; NaN stays.
 AZ_INLINE F16 Exp(F16 x) {
   x = Max(Min(x, Splat(89.0f)), Splat(-104.0f));

@@ -1,0 +1,129 @@
+// Shape rules of further ops: comparisons, logic, Where, repeats, recurrent layers, transposed
+// convolution. Tests: tests/engine/native_ops_test.cc, tests/engine/node_cases_test.cc.
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "lib/analysis/attributes.h"
+#include "lib/analysis/ops.h"
+#include "lib/engine/facts.h"
+
+namespace assize::engine {
+
+using ir::DType;
+using ir::Shape;
+
+bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFact>& out) {
+  static const std::set<std::string_view> kToBool = {
+      "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Xor"};
+  static const std::set<std::string_view> kFold = {"Min", "Max", "Sum", "Mean"};
+  const std::string_view op = node.op_type;
+  const ValueFact& first = *Find(node.inputs[0]);
+  const Shape dims = first.dims;
+  const DType dtype = first.dtype;
+  const int64_t rank = static_cast<int64_t>(dims.size());
+  const auto one = [&](DType type, Shape shape) {
+    out[0] = {type, std::move(shape), false};
+    return true;
+  };
+  analysis::AttributeReader read(graph(), ref);
+  if ((op == "LSTM" || op == "GRU") && node.inputs.size() >= 3) {
+    const ValueFact* r = Find(node.inputs[2]);
+    if (r == nullptr || rank != 3 || r->dims.size() != 3) return false;
+    const bool batch_first = read.Int("layout", 0) != 0;
+    const std::string direction = read.Text("direction", "forward");
+    const int64_t directions = direction == "bidirectional" ? 2 : 1;
+    if (!read.status().ok() || batch_first || r->dims[0] != directions) return false;
+    const Shape state{directions, dims[1], r->dims[2]};
+    for (size_t i = 0; i < out.size(); ++i)
+      out[i] = {dtype, i == 0 ? Shape{dims[0], directions, dims[1], r->dims[2]} : state, false};
+    return out.size() <= (op == "LSTM" ? 3u : 2u);
+  }
+  if (node.outputs.size() != 1) return false;
+  if (kToBool.contains(op) || kFold.contains(op)) {
+    if (opset_ < 8) return false;
+    Shape shape = dims;
+    for (const ir::ValueRef input : node.inputs) {
+      const ValueFact* fact = Find(input);
+      if (fact == nullptr || fact->dtype != dtype) return false;
+      const auto both = Broadcast(shape, fact->dims);
+      if (!both) return false;
+      shape = *both;
+    }
+    if (kToBool.contains(op) && node.inputs.size() != 2) return false;
+    return one(kToBool.contains(op) ? DType::kBool : dtype, shape);
+  }
+  if (op == "Where" && node.inputs.size() == 3) {
+    const ValueFact *a = Find(node.inputs[1]), *b = Find(node.inputs[2]);
+    if (a == nullptr || b == nullptr || a->dtype != b->dtype) return false;
+    const auto values = Broadcast(a->dims, b->dims);
+    const auto shape = values ? Broadcast(dims, *values) : std::nullopt;
+    return shape ? one(a->dtype, *shape) : false;
+  }
+  if (op == "Expand" && node.inputs.size() == 2) {
+    const auto target = KnownInts(node.inputs[1]);
+    if (!target || std::any_of(target->begin(), target->end(), [](int64_t d) { return d < 0; }))
+      return false;
+    const auto shape = Broadcast(dims, *target);
+    return shape ? one(dtype, *shape) : false;
+  }
+  if (op == "Tile" && node.inputs.size() == 2) {
+    const auto repeats = KnownInts(node.inputs[1]);
+    if (!repeats || repeats->size() != dims.size()) return false;
+    Shape shape = dims;
+    for (size_t i = 0; i < shape.size(); ++i) {
+      if ((*repeats)[i] < 0 || __builtin_mul_overflow(shape[i], (*repeats)[i], &shape[i]))
+        return false;
+    }
+    return one(dtype, shape);
+  }
+  if (op == "ArgMax" || op == "ArgMin") {
+    int64_t axis = read.Int("axis", 0);
+    const bool keep = read.Int("keepdims", 1) != 0;
+    if (axis < 0) axis += rank;
+    if (!read.status().ok() || axis < 0 || axis >= rank || dims[static_cast<size_t>(axis)] == 0)
+      return false;
+    Shape shape = dims;
+    if (keep) {
+      shape[static_cast<size_t>(axis)] = 1;
+    } else {
+      shape.erase(shape.begin() + axis);
+    }
+    return one(DType::kInt64, shape);
+  }
+  if (op == "DepthToSpace" || op == "SpaceToDepth") {
+    const int64_t b = read.RequiredInt("blocksize");
+    if (!read.status().ok() || rank != 4 || b < 1 || b > 65536) return false;
+    if (op == "DepthToSpace") {
+      if (dims[1] % (b * b) != 0) return false;
+      return one(dtype, {dims[0], dims[1] / (b * b), dims[2] * b, dims[3] * b});
+    }
+    if (dims[2] % b != 0 || dims[3] % b != 0) return false;
+    return one(dtype, {dims[0], dims[1] * b * b, dims[2] / b, dims[3] / b});
+  }
+  if (op == "ConvTranspose") {
+    const auto view = analysis::ConvTransposeOp::From(graph(), ref, opset_);
+    const ValueFact* w = view.ok() ? Find(view->w) : nullptr;
+    if (w == nullptr || rank < 3 || w->dims.size() != dims.size() || w->dtype != dtype ||
+        w->dims[0] != dims[1] || view->group < 1 || dims[1] % view->group != 0)
+      return false;
+    auto filled = *view;
+    const auto window = view->window.Filled(static_cast<size_t>(rank - 2));
+    if (!window.ok()) return false;
+    filled.window = *window;
+    const Shape kernel(w->dims.begin() + 2, w->dims.end());
+    if (!view->window.kernel_shape.empty() && view->window.kernel_shape != kernel) return false;
+    filled.window.kernel_shape = kernel;
+    const auto extent = filled.Apply({dims.begin() + 2, dims.end()});
+    if (!extent.ok()) return false;
+    Shape shape{dims[0], w->dims[1] * view->group};
+    for (const int64_t size : extent->output) {
+      if (size < 0) return false;
+      shape.push_back(size);
+    }
+    return one(dtype, shape);
+  }
+  return false;
+}
+
+}  // namespace assize::engine
