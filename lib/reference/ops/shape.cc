@@ -5,9 +5,9 @@
 // Tests: tests/reference/robustness_test.cc.
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 #include "lib/reference/ops/common.h"
+#include "lib/reference/ops/mersenne.h"
 #include "lib/reference/sparse.h"
 
 namespace assize::reference {
@@ -129,21 +129,6 @@ Status Identity(OpContext& ctx) {
   return OkStatus();
 }
 
-// Numbers in [0, 1) as ONNX's own Dropout draws them: the 53-bit doubles of a Mersenne Twister that
-// is seeded with the node's seed (Matsumoto and Nishimura 1998). The same seed drops the same
-// elements.
-class UnitDraws {
- public:
-  explicit UnitDraws(uint32_t seed) : words_(seed) {}
-  double Next() {
-    const uint64_t high = words_() >> 5, low = words_() >> 6;
-    return static_cast<double>((high << 26) + low) * 0x1p-53;
-  }
-
- private:
-  std::mt19937 words_;
-};
-
 // Inference passes x through. In training mode (opset 12 on, by input) an element whose draw is
 // below ratio is dropped, the others grow by 1 / (1 - ratio).
 Status Dropout(OpContext& ctx) {
@@ -169,10 +154,10 @@ Status Dropout(OpContext& ctx) {
     AZ_RETURN_IF_ERROR(NeedFloat(ctx, 0));
     if (!(ratio > 0 && ratio < 1))
       return InvalidArgument("ratio is {}, expected 0 or more and below 1", ratio);
-    UnitDraws draws(static_cast<uint32_t>(ctx.Int("seed", 0)));
+    Mersenne draws(static_cast<uint32_t>(ctx.Int("seed", 0)));
     std::vector<double> y = Reals(x);
     for (size_t i = 0; i < y.size(); ++i) {
-      mask[i] = draws.Next() >= ratio;
+      mask[i] = draws.NextDouble() >= ratio;
       y[i] = mask[i] != 0 ? y[i] / (1 - ratio) : 0;
     }
     ctx.Set(0, FromReals(x.dtype(), x.dims(), y));
