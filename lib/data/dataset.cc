@@ -261,6 +261,12 @@ Status Dataset::BindInputs(const std::vector<std::string>& model_inputs) {
   return OkStatus();
 }
 
+void Dataset::FeedAs(const std::string& input, DType dtype) {
+  for (Input& each : inputs_) {
+    if (each.input == input) each.preprocessing.dtype = dtype;
+  }
+}
+
 StatusOr<std::map<std::string, Array>> Dataset::Batch(std::span<const int64_t> row_numbers) const {
   std::map<std::string, Array> batch;
   for (const Input& input : inputs_) {

@@ -81,6 +81,8 @@ class Dataset {
   // under `input`. NotFound when a wanted name has no array; InvalidArgument when an array is left
   // over.
   Status BindInputs(const std::vector<std::string>& model_inputs);
+  // From now on `input` is fed as `dtype`: the last step of its preprocessing.
+  void FeedAs(const std::string& input, DType dtype);
 
   // Ready to feed, keyed by input name: arrays [row_numbers.size(), ...]. OutOfRange for a row that
   // is not there.

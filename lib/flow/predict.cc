@@ -51,10 +51,29 @@ Status RunBatches(engine::Session& session, const ir::Model& model, const data::
   return OkStatus();
 }
 
+// One data set serves a model in float and its float16 twin: values are rounded to float16 where an input wants that,
+// and widened where it wants float. Whoever says a type in the recipe means it.
+Status FollowFloat16(data::Dataset& dataset, const ir::Model& model) {
+  for (const ir::ValueRef ref : model.graph.inputs()) {
+    const ir::Value& value = model.graph.value(ref);
+    const bool half = value.type.dtype == ir::DType::kFloat16;
+    if (value.is_initializer() || (!half && value.type.dtype != ir::DType::kFloat)) continue;
+    for (const data::Dataset::Input& input : dataset.inputs()) {
+      if (input.input != value.name || input.preprocessing.dtype) continue;
+      AZ_ASSIGN_OR_RETURN(const data::FeedType type, dataset.TypeOf(input));
+      if (type.dtype != (half ? data::DType::kF32 : data::DType::kF16)) continue;
+      dataset.FeedAs(value.name, half ? data::DType::kF16 : data::DType::kF32);
+      break;
+    }
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 Status BindToModel(data::Dataset& dataset, const ir::Model& model) {
   AZ_RETURN_IF_ERROR(dataset.BindInputs(FeedNames(model)));
+  AZ_RETURN_IF_ERROR(FollowFloat16(dataset, model));
   std::vector<data::WantedInput> wanted;
   for (const ir::ValueRef ref : model.graph.inputs()) {
     const ir::Value& value = model.graph.value(ref);

@@ -15,7 +15,8 @@
 
 namespace assize::flow {
 
-// Binds the dataset to the model's inputs and checks dtypes and shapes; the message teaches (data::CheckFeed).
+// Binds the dataset to the model's inputs and checks dtypes and shapes; the message teaches (data::CheckFeed). Float
+// values are fed to a float16 input rounded, float16 values to a float input widened, unless a type was declared.
 Status BindToModel(data::Dataset& dataset, const ir::Model& model);
 
 // Calls `take(outputs, valid_rows)` for each batch, in row order; outputs are in the graph's order and hold

@@ -55,6 +55,40 @@ TEST(Predict, FixedBatchesArePaddedAndSaidToBe) {
   EXPECT_THAT(valid, ElementsAre(4, 4, 2));
 }
 
+// y = x, both of `dtype`.
+ir::Model Pass(ir::DType dtype) {
+  ir::Model model = MakeModel();
+  GraphBuilder b(model.graph);
+  b.Input("x", {"N", "3"}, dtype).Node("Identity", {"x"}, {"y"});
+  b.Output("y", ir::Type::TensorOf(dtype, std::vector<ir::Dim>{ir::Dim{{}, "N", {}}, ir::Dim{3, {}, {}}}));
+  return model;
+}
+
+TEST(Predict, OneDataSetServesAModelAndItsFloat16Twin) {
+  const auto fed = [](data::Array array, ir::DType dtype, data::Preprocessing preprocessing = {}) {
+    data::Dataset dataset = Rows(std::move(array), "x", std::move(preprocessing));
+    const Status fits = BindToModel(dataset, Pass(dtype));
+    if (!fits.ok()) return Message(fits);
+    return std::string(data::DTypeName(Must(dataset.Batch(data::AllRows(2))).at("x").dtype));
+  };
+  const data::Array wide = Values(4), half = Must(data::Cast(wide, data::DType::kF16));
+  EXPECT_EQ(fed(wide, ir::DType::kFloat16), "f16");
+  EXPECT_EQ(fed(half, ir::DType::kFloat), "f32");
+  EXPECT_EQ(fed(half, ir::DType::kFloat16), "f16");
+  // What the user declared stands, and what is no float is still refused.
+  data::Preprocessing declared;
+  declared.dtype = data::DType::kF32;
+  EXPECT_THAT(fed(wide, ir::DType::kFloat16, declared), HasSubstr("wants f16"));
+  EXPECT_THAT(fed(Must(data::Cast(wide, data::DType::kF64)), ir::DType::kFloat16), HasSubstr("wants f16"));
+  // The answers are those of the rounded rows.
+  data::Dataset dataset = Rows(wide);
+  Must(BindToModel(dataset, Pass(ir::DType::kFloat16)));
+  const eval::Outputs outputs =
+      Must(Predict(Pass(ir::DType::kFloat16), dataset, data::AllRows(4), "", "test", NoProgress()));
+  const data::Array rounded = Must(data::Cast(half, data::DType::kF32));
+  EXPECT_EQ(outputs.values, std::vector<float>(rounded.As<float>().begin(), rounded.As<float>().end()));
+}
+
 TEST(Predict, StopsAtTheFirstBatchThatIsNotTaken) {
   data::Dataset dataset = Rows(Values(10));
   const ir::Model model = Dense("4");
