@@ -6,6 +6,7 @@
 #include <set>
 
 #include "lib/analysis/cost.h"
+#include "lib/ir/editor.h"
 #include "lib/ir/hash.h"
 #include "lib/reference/reference.h"
 #include "lib/support/files.h"
@@ -30,6 +31,21 @@ void ForEachNode(const ir::Graph& graph, const Visit& visit) {
       }
     }
   }
+}
+
+// Nodes after what they read, also in subgraphs; a graph with a cycle stays as it is.
+void SortNodes(ir::Editor edit) {
+  for (const ir::NodeRef ref : edit.graph().nodes()) {
+    if (edit.graph().node(ref).has_subgraphs()) {
+      edit.EditSubgraphs(ref, [](ir::Editor& inner) { SortNodes(inner); });
+    }
+  }
+  edit.SortTopologically();
+}
+
+void SortNodes(ir::Model& model) {
+  SortNodes(ir::Editor(model.graph));
+  for (ir::Function& function : model.functions) SortNodes(ir::Editor(function.body));
 }
 
 std::vector<evidence::TensorFact> TensorFacts(const ir::Graph& graph,
@@ -60,7 +76,8 @@ StatusOr<LoadedModel> LoadModel(const std::string& path, const LoadOptions& opti
                     options.sha256);
   }
   if (const Status valid = verify::CheckModel(loaded.imported.model); !valid.ok()) {
-    return Annotate(valid, path);
+    SortNodes(loaded.imported.model);
+    if (!verify::CheckModel(loaded.imported.model).ok()) return Annotate(valid, path);
   }
   return loaded;
 }

@@ -25,7 +25,8 @@ struct LoadOptions {
   uint64_t max_model_bytes = 0;  // 0: the import's default
 };
 
-// Imports and verifies. InvalidArgument names file, place, found and expected.
+// Imports and verifies. InvalidArgument names file, place, found and expected. Nodes that stand before what they read
+// (converters to float16 append their Casts) are put in order; what is written later is in that order.
 StatusOr<LoadedModel> LoadModel(const std::string& path, const LoadOptions& options = {});
 
 // "domain.Op(opset)" of every op that neither engine nor reference can run; empty when the model runs.

@@ -56,6 +56,30 @@ TEST(LoadModel, ACycleIsNamedWithItsPlace) {
                                HasSubstr("cycle")));
 }
 
+TEST(LoadModel, NodesOutOfOrderArePutInOrder) {
+  TemporaryFolder folder;
+  ir::Model model = MakeModel();
+  GraphBuilder b(model.graph);
+  ir::Graph branch;
+  {
+    GraphBuilder inner(branch);
+    inner.edit().SetName("branch");
+    inner.edit().AddCapture("late");
+    inner.Node("Neg", {"late"}, {"n"}).Node("Abs", {"n"}, {"o"}).Output("o");
+    inner.edit().MoveBefore(branch.value(inner.Get("o")).producer, branch.value(inner.Get("n")).producer);
+  }
+  ir::Graph other = branch;
+  b.Input("x", {"N"}).Input("on", {}, ir::DType::kBool).Node("Exp", {"x"}, {"late"});
+  b.Node("If", {"on"}, {"picked"}, {Attr("then_branch", ir::GraphBox(branch)), Attr("else_branch", ir::GraphBox(other))});
+  b.Node("Relu", {"picked"}, {"y"}).Output("y");
+  b.edit().MoveBefore(model.graph.value(b.Get("late")).producer, {});
+  EXPECT_EQ(assize::testing::Ops(model.graph), "If Relu Exp");
+  const LoadedModel loaded = Must(LoadModel(Written(folder, model)));
+  EXPECT_EQ(assize::testing::Ops(loaded.model().graph), "Exp If Relu");
+  const ir::Node& picked = assize::testing::OnlyNode(loaded.model().graph, "If");
+  EXPECT_EQ(assize::testing::Ops(*std::get<ir::GraphBox>(picked.attributes[0].value)), "Neg Abs");
+}
+
 TEST(LoadModel, ATruncatedFileIsBadInput) {
   TemporaryFolder folder;
   const std::string bytes = Must(onnx::ExportBytes(Dense())).model;
