@@ -112,7 +112,7 @@ Status Gelu(OpContext& ctx) {
 Status HardSigmoid(OpContext& ctx) {
   const double alpha = ctx.Float("alpha", 0.2f);
   const double beta = ctx.Float("beta", 0.5f);
-  return MapReals(ctx, [=](double x) { return std::max(0.0, std::min(1.0, alpha * x + beta)); });
+  return MapReals(ctx, [=](double x) { return std::clamp(alpha * x + beta, 0.0, 1.0); });
 }
 
 Status HardSwish(OpContext& ctx) {
