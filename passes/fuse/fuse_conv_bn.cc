@@ -19,7 +19,7 @@
 #include "lib/analysis/ops.h"
 #include "lib/pass/numbers.h"
 #include "lib/pass/pass.h"
-#include "lib/pass/rewrite.h"
+#include "passes/fuse/conv_affine.h"
 
 namespace assize::passes {
 
@@ -27,10 +27,9 @@ using ir::Graph;
 using ir::NodeRef;
 
 struct FuseConvBnMatch {
-  NodeRef conv, bn;
-  ir::ValueRef conv_result, bn_result;
-  std::string weight_name, bias_name;
-  ir::Tensor weight, bias;
+  fuse::FoldableConv conv;
+  NodeRef bn;
+  ir::ValueRef bn_result;
 };
 
 class FuseConvBn final : public pass::PatternPass<FuseConvBnMatch> {
@@ -44,26 +43,17 @@ class FuseConvBn final : public pass::PatternPass<FuseConvBnMatch> {
     const int64_t opset = context.opset().value_or(0);
     const auto bn = analysis::BatchNormalizationOp::From(graph, ref, opset);
     if (!bn.ok()) return std::nullopt;
-    const NodeRef producer = graph.value(bn->x).producer;
-    const auto conv = producer ? analysis::ConvOp::From(graph, producer, opset)
-                               : StatusOr<analysis::ConvOp>(NotFound("no producer"));
-    if (!conv.ok()) return why.Because("no Conv feeds the BatchNormalization");
+    std::string reason;
+    auto conv = fuse::FoldableConvOf(graph, bn->x, opset, reason);
+    if (!conv) return why.Because(reason);
     if (bn->training) return why.Because("the BatchNormalization is in training mode");
     if (!bn->spatial) return why.Because("the BatchNormalization is not per channel");
     if (!context.MayAddInitializers())
       return why.Because("no initializers in functions and below IR version 4");
-    if (graph.use_count(conv->y) != 1) return why.Because("the Conv's result has other uses");
-    if (!pass::CanReplace(graph, bn->y, conv->y)) {
+    if (!pass::CanReplace(graph, bn->y, conv->result))
       return why.Because("the result cannot take the output's name");
-    }
-    const ir::Tensor* w = graph.ConstantOf(conv->w);
-    const ir::Tensor* b = graph.ConstantOf(conv->b);
-    if (w == nullptr || (conv->b && b == nullptr))
-      return why.Because("the Conv's weights are no constants");
-    if (!pass::IsComputable(w->dtype()) || w->rank() < 3)
-      return why.Because("the weights' type or rank is not supported");
     const std::array<ir::ValueRef, 4> refs = {bn->scale, bn->bias, bn->mean, bn->var};
-    const int64_t channels = w->dims()[0];
+    const int64_t channels = conv->weight.dims()[0];
     std::array<std::vector<double>, 4> parameters;
     for (size_t i = 0; i < refs.size(); ++i) {
       const ir::Tensor* t = graph.ConstantOf(refs[i]);
@@ -73,49 +63,22 @@ class FuseConvBn final : public pass::PatternPass<FuseConvBnMatch> {
       }
       parameters[i] = t->ToDoubles();
     }
-    if (b != nullptr && b->dims() != ir::Shape{channels})
-      return why.Because("the bias has another shape");
-    auto folded = Fold(*w, b, parameters, bn->epsilon);
-    if (!folded) return why.Because("a folded weight is not finite");
-    const std::string weight_name = graph.value(conv->w).name;
-    return FuseConvBnMatch{producer,
-                           ref,
-                           conv->y,
-                           bn->y,
-                           weight_name,
-                           conv->b ? graph.value(conv->b).name : weight_name + "_bias",
-                           std::move(folded->first),
-                           std::move(folded->second)};
+    const auto& [gamma, beta, mean, var] = parameters;
+    std::vector<double> k(gamma.size()), d(gamma.size());
+    for (size_t o = 0; o < k.size(); ++o) {
+      const double spread = var[o] + static_cast<double>(bn->epsilon);
+      if (!(spread > 0)) return why.Because("a folded weight is not finite");
+      k[o] = gamma[o] / std::sqrt(spread);
+      d[o] = beta[o] - mean[o] * k[o];
+    }
+    if (!fuse::FoldAffine(*conv, k, d)) return why.Because("a folded weight is not finite");
+    return FuseConvBnMatch{std::move(*conv), ref, bn->y};
   }
 
   void Rewrite(const FuseConvBnMatch& m, ir::Editor& edit) const override {
-    pass::SetConstantInput(edit, m.conv, 1, m.weight_name, m.weight);
-    pass::SetConstantInput(edit, m.conv, 2, m.bias_name, m.bias);
-    pass::ReplaceValue(edit, m.bn_result, m.conv_result);
+    fuse::SetFolded(edit, m.conv);
+    pass::ReplaceValue(edit, m.bn_result, m.conv.result);
     pass::RemoveNodeAndConstants(edit, m.bn);
-  }
-
- private:
-  using Parameters = std::array<std::vector<double>, 4>;  // gamma, beta, mean, var
-
-  static std::optional<std::pair<ir::Tensor, ir::Tensor>> Fold(const ir::Tensor& w,
-                                                               const ir::Tensor* b,
-                                                               const Parameters& p, float epsilon) {
-    std::vector<double> weights = w.ToDoubles();
-    const size_t channels = p[0].size();
-    const size_t row = channels == 0 ? 0 : weights.size() / channels;
-    std::vector<double> bias = b != nullptr ? b->ToDoubles() : std::vector<double>(channels, 0.0);
-    for (size_t o = 0; o < channels; ++o) {
-      const double spread = p[3][o] + static_cast<double>(epsilon);
-      if (!(spread > 0)) return std::nullopt;
-      const double k = p[0][o] / std::sqrt(spread);
-      for (size_t i = 0; i < row; ++i) weights[o * row + i] *= k;
-      bias[o] = (bias[o] - p[2][o]) * k + p[1][o];
-    }
-    auto new_w = pass::RoundTo(w.dtype(), w.dims(), weights);
-    auto new_b = pass::RoundTo(w.dtype(), {static_cast<int64_t>(channels)}, bias);
-    if (!new_w || !new_b) return std::nullopt;
-    return std::pair(std::move(*new_w), std::move(*new_b));
   }
 };
 
