@@ -6,8 +6,11 @@
 #include <set>
 #include <utility>
 
+#include "lib/analysis/float16_use.h"
+#include "lib/analysis/upcast_float16.h"
 #include "lib/engine/lower.h"
 #include "lib/engine/rows.h"
+#include "lib/ir/editor.h"
 #include "lib/ir/text.h"
 #include "lib/reference/reference.h"
 
@@ -25,17 +28,34 @@ constexpr int64_t kHeavyWeights = 1 << 19, kFewRows = 4;
 Program::Program(ir::Model model, CompileOptions options)
     : model_(std::move(model)), options_(std::move(options)) {}
 
-Status Program::Prepare() {
-  const ir::Graph& graph = model_.graph;
-  if (options_.fetch.empty()) {
-    fetch_ = graph.outputs();
-  } else {
-    for (const std::string& name : options_.fetch) {
-      const ir::ValueRef value = graph.FindValue(name);
-      if (!value) return InvalidArgument("cannot fetch \"{}\": the graph has no such value", name);
-      fetch_.push_back(value);
-    }
+StatusOr<std::vector<ir::ValueRef>> Program::Fetched(const ir::Graph& graph) const {
+  if (options_.fetch.empty()) return graph.outputs();
+  std::vector<ir::ValueRef> fetched;
+  for (const std::string& name : options_.fetch) {
+    const ir::ValueRef value = graph.FindValue(name);
+    if (!value) return InvalidArgument("cannot fetch \"{}\": the graph has no such value", name);
+    fetched.push_back(value);
   }
+  return fetched;
+}
+
+// The kernels of heavy layers compute in float or on integers. What the caller feeds and fetches
+// keeps its type; where the model cannot be rewritten, it runs as it is, one reference op at a time.
+Status Program::UpcastLayers() {
+  ir::Model upcast = model_;
+  AZ_ASSIGN_OR_RETURN(std::vector<ir::ValueRef> fetched, Fetched(upcast.graph));
+  ir::Editor(upcast.graph).SetOutputs(std::move(fetched));
+  const auto counts = analysis::UpcastFloat16(upcast);
+  if (absl::IsFailedPrecondition(counts.status())) return OkStatus();
+  AZ_RETURN_IF_ERROR(counts.status());
+  model_ = std::move(upcast);
+  return OkStatus();
+}
+
+Status Program::Prepare() {
+  if (analysis::HasFloat16Layers(model_)) AZ_RETURN_IF_ERROR(UpcastLayers());
+  const ir::Graph& graph = model_.graph;
+  AZ_ASSIGN_OR_RETURN(fetch_, Fetched(graph));
   // Nodes that what is fetched hangs on.
   std::vector<ir::ValueRef> stack = fetch_;
   std::set<uint32_t> seen, wanted_nodes;
@@ -162,7 +182,7 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
     std::set<uint32_t> once;
     std::erase_if(outputs, [&](ir::ValueRef value) { return !once.insert(value.index).second; });
   } else {
-    outputs = LeftBy(nodes, segment->end);
+    outputs = LeftBy(constants, nodes, segment->end);
   }
   // A batch of rows that do not see each other runs row by row.
   const int64_t rows = live.empty() || live[0].dims.empty() ? 1 : live[0].dims[0];
@@ -182,7 +202,8 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
         const std::vector<ir::NodeRef> front(order_.begin(),
                                              order_.begin() + static_cast<int64_t>(segment->end));
         AZ_ASSIGN_OR_RETURN(segment->plan,
-                            BuildPlan(single, front, inputs, LeftBy(front, segment->end), one_row));
+                            BuildPlan(single, front, inputs, LeftBy(constants, front, segment->end),
+                                      one_row));
         return segment;
       }
       segment->end = order_.size();
@@ -203,11 +224,13 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
   return segment;
 }
 
-std::vector<ir::ValueRef> Program::LeftBy(const std::vector<ir::NodeRef>& nodes, size_t end) const {
+std::vector<ir::ValueRef> Program::LeftBy(const Constants& constants,
+                                          const std::vector<ir::NodeRef>& nodes, size_t end) const {
   std::vector<ir::ValueRef> left;
   for (const ir::NodeRef ref : nodes) {
     for (const ir::ValueRef value : model_.graph.node(ref).outputs) {
-      if (value && last_read_[value.index] > end) left.push_back(value);
+      if (!value || last_read_[value.index] <= end || constants.IsConstant(value)) continue;
+      left.push_back(value);
     }
   }
   return left;
@@ -229,10 +252,12 @@ size_t Program::FirstHeavyDense(Facts& one) const {
     // A DequantizeLinear in front belongs to the layer: what goes over the border is the bytes.
     size_t cut = at;
     while (cut > 0 && graph.node(order_[cut - 1]).op_type == "DequantizeLinear") --cut;
-    for (size_t i = 0; i < cut; ++i) {
-      const ir::Node& before = graph.node(order_[i]);
-      if (before.op_type != "DequantizeLinear" || !runs(before.outputs[0])) continue;
-      if (last_read_[before.outputs[0].index] > cut) return order_.size();
+    // What else goes over it must be rows: no dequantized bytes, and no sizes of the batch.
+    const std::vector<ir::NodeRef> front(order_.begin(),
+                                         order_.begin() + static_cast<int64_t>(cut));
+    for (const ir::ValueRef value : LeftBy(one.constants(), front, cut)) {
+      const ir::Node& maker = graph.node(graph.value(value).producer);
+      if (maker.op_type == "DequantizeLinear" || !runs(value)) return order_.size();
     }
     return cut;
   }

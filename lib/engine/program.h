@@ -3,8 +3,12 @@
 //
 // A run is a chain of segments. A segment is a stretch of nodes whose shapes are known before it
 // starts; where data decides a shape, the node runs alone through the reference and the next
-// segment is planned on what came out. Nearly every graph is one segment. Tests:
-// tests/engine/session_test.cc.
+// segment is planned on what came out. Nearly every graph is one segment.
+//
+// A model with heavy layers on 16-bit floats is rewritten first (lib/analysis/upcast_float16.h): it
+// computes in float from border to border, so a result carries fewer roundings than the model
+// written out op by op, and one rounding where the caller gets 16 bits. A graph without such layers
+// keeps the meaning of every op. Tests: tests/engine/session_test.cc, tests/engine/float16_test.cc.
 #pragma once
 
 #include <list>
@@ -70,8 +74,13 @@ class Program {
   std::vector<ir::ValueRef> NeededFrom(size_t begin) const;
 
  private:
-  // Values of `nodes` that someone from `end` on, or the caller, reads.
-  std::vector<ir::ValueRef> LeftBy(const std::vector<ir::NodeRef>& nodes, size_t end) const;
+  // The values that options().fetch names in `graph`, this model's or a copy of it.
+  StatusOr<std::vector<ir::ValueRef>> Fetched(const ir::Graph& graph) const;
+  Status UpcastLayers();
+  // Values of `nodes` that someone from `end` on, or the caller, reads; not the constants, which
+  // anyone can have.
+  std::vector<ir::ValueRef> LeftBy(const Constants& constants,
+                                   const std::vector<ir::NodeRef>& nodes, size_t end) const;
   // Where in the order the first dense layer stands whose time is the reading of its weights: from
   // there on a batch runs as one. The order's end when there is none. `one`: facts of one row.
   size_t FirstHeavyDense(Facts& one) const;

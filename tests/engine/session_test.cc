@@ -87,7 +87,9 @@ TEST_P(Determinism, HeavyLayersDoNotSeeTheBatch) {
     return quantized ? b.Dequantize(b.Quantize(x, 0.05f, 120), 0.05f, 120) : x;
   };
   const auto dense = [&](ir::ValueRef x, int64_t from, int64_t to) {
-    ir::ValueRef w = b.Const(RandomTensor(random, {to, from}, 0.05f));
+    // The weights' shape is made in the graph, in front of where the layer runs.
+    ir::ValueRef w = b.Op("Reshape", {b.Const(RandomTensor(random, {1, to, from}, 0.05f)),
+                                      b.Const<int64_t>({2}, {to, from})});
     if (quantized) {
       std::vector<int8_t> q(static_cast<size_t>(from * to));
       for (int8_t& v : q) v = static_cast<int8_t>(static_cast<int>(random.NextBelow(255)) - 127);
