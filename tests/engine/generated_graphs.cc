@@ -15,7 +15,7 @@ using reference::RuntimeValue;
 
 namespace {
 
-constexpr int64_t kMaxElements = 2048;  // of a tensor made here: thousands of graphs a minute
+constexpr int64_t kMaxElements = 1024;  // of a tensor made here: thousands of graphs a minute
 
 std::byte ByteOf(uint32_t word) { return std::byte{static_cast<uint8_t>(word & 0xff)}; }
 
