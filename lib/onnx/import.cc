@@ -4,6 +4,7 @@
 
 #include "lib/onnx/graph_codec.h"
 #include "lib/onnx/onnx.h"
+#include "lib/onnx/pages.h"
 #include "lib/onnx/parse.h"
 #include "lib/onnx/wire.h"
 
@@ -91,10 +92,10 @@ StatusOr<Imported> ImportFile(const std::string& path, const ImportOptions& opti
   AZ_ASSIGN_OR_RETURN(imported.model,
                       ImportScanned({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, *file, path, external,
                                     options.limits));
-  imported.file_digest = Sha256(bytes);
+  imported.file_digest = Sha256OfMapped(bytes);
   imported.file_bytes = bytes.size();
   for (const auto& [location, data] : external.files()) {
-    imported.external.push_back({location, Sha256(data->bytes()), data->bytes().size()});
+    imported.external.push_back({location, Sha256OfMapped(data->bytes()), data->bytes().size()});
   }
   return imported;
 }

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "lib/onnx/pages.h"
+
 namespace assize::onnx {
 namespace {
 
@@ -168,7 +170,9 @@ StatusOr<ir::Tensor> FromRaw(std::span<const std::byte> raw, const std::string& 
   if (owner == nullptr) {
     return ir::Tensor::FromBytes(dtype, dims, std::vector<std::byte>(raw.begin(), raw.end()));
   }
-  return ir::Tensor::View(dtype, dims, raw, owner);
+  ir::Tensor tensor = ir::Tensor::View(dtype, dims, raw, owner);
+  if (tensor.bytes().data() != raw.data()) LetGo(raw);
+  return tensor;
 }
 
 struct Header {
