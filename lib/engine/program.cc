@@ -159,6 +159,11 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
       if (single_row) dims[0] /= rows;
       facts.Set(value.value, value.dtype, std::move(dims));
     }
+    // Constants that nodes of earlier segments make: their values need not be handed on.
+    for (size_t i = 0; i < begin; ++i) {
+      const auto& made = model_.graph.node(order_[i]).outputs;
+      if (!made.empty() && constants.IsConstant(made[0])) (void)facts.Infer(order_[i]);
+    }
     size_t at = begin;
     while (at < order_.size() && facts.Infer(order_[at])) ++at;
     return at;
