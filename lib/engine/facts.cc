@@ -239,9 +239,14 @@ bool Facts::Infer(ir::NodeRef ref) {
 }
 
 bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFact>& out) {
-  if (!IsOnnx(node) || node.outputs.empty() || node.inputs.empty()) return false;
+  if (node.outputs.empty() || node.inputs.empty()) return false;
   const ValueFact* first = Find(node.inputs[0]);
   if (first == nullptr) return false;
+  // A function of the model's own may bear the name.
+  if (IsContribSameShape(node) && constants_.model().FindFunction(node.domain, node.op_type,
+                                                                  node.overload) == nullptr)
+    return InferMore(ref, node, out);
+  if (!IsOnnx(node)) return false;
   const DType dtype = first->dtype;
   const Shape& dims = first->dims;
   const int64_t rank = static_cast<int64_t>(dims.size());

@@ -58,6 +58,8 @@ bool IsUnarySameShape(const ir::Node& node);
 bool IsBinaryArithmetic(const ir::Node& node);
 // Add, or Sum of two.
 bool IsAdd(const ir::Node& node);
+// Ops of com.microsoft whose results that anybody reads have the first input's type and dims.
+bool IsContribSameShape(const ir::Node& node);
 // Domain "" and its alias.
 bool IsOnnx(const ir::Node& node);
 std::optional<ir::Shape> Broadcast(const ir::Shape& a, const ir::Shape& b);

@@ -13,6 +13,21 @@ namespace assize::engine {
 using ir::DType;
 using ir::Shape;
 
+bool IsContribSameShape(const ir::Node& node) {
+  static const std::set<std::string_view> kOps = {"Gelu",
+                                                  "FastGelu",
+                                                  "QuickGelu",
+                                                  "BiasGelu",
+                                                  "SkipLayerNormalization",
+                                                  "SkipSimplifiedLayerNormalization"};
+  if (node.domain != "com.microsoft" || !kOps.contains(node.op_type)) return false;
+  // Mean and deviation are results of training.
+  for (size_t i = 1; i < node.outputs.size(); ++i) {
+    if (i != 3 && node.outputs[i]) return false;
+  }
+  return !node.inputs.empty() && node.inputs[0] && !node.outputs.empty();
+}
+
 bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFact>& out) {
   static const std::set<std::string_view> kToBool = {
       "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Xor"};
@@ -26,7 +41,18 @@ bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFa
     out[0] = {type, std::move(shape), false};
     return true;
   };
+  if (IsContribSameShape(node)) {
+    for (const ir::ValueRef input : node.inputs) {
+      const ValueFact* fact = input ? Find(input) : &first;
+      if (fact->dtype != dtype || !Broadcast(dims, fact->dims) ||
+          *Broadcast(dims, fact->dims) != dims)
+        return false;
+    }
+    std::fill(out.begin(), out.end(), ValueFact{dtype, dims, false});
+    return true;
+  }
   analysis::AttributeReader read(graph(), ref);
+  if (op == "RMSNormalization" && node.outputs.size() == 1) return one(dtype, dims);
   if ((op == "LSTM" || op == "GRU") && node.inputs.size() >= 3) {
     const ValueFact* r = Find(node.inputs[2]);
     if (r == nullptr || rank != 3 || r->dims.size() != 3) return false;

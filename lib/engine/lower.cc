@@ -204,7 +204,7 @@ bool Lowering::EmitNative(const Unit& unit) {
       break;
   }
   const ir::Node& n = node(unit);
-  if (!IsOnnx(n) || n.outputs.empty()) return false;
+  if (n.outputs.empty()) return false;
   for (const ir::ValueRef value : n.outputs) {
     if (value && ir::ElementCount(fact(value).dims).value_or(0) == 0) return false;
   }
@@ -212,6 +212,7 @@ bool Lowering::EmitNative(const Unit& unit) {
     if (value && ir::ElementCount(fact(value).dims).value_or(0) == 0 && !facts_.IsEvaluable(value))
       return false;
   }
+  if (!IsOnnx(n)) return LowerContrib(unit);
   if (n.op_type == "QuantizeLinear") return LowerQuantize(unit);
   if (n.op_type == "DequantizeLinear") return LowerDequantize(unit);
   return LowerUnary(unit) || LowerBinary(unit) || LowerBatchNormalization(unit) ||

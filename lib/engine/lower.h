@@ -124,6 +124,7 @@ class Lowering {
   bool LowerArg(const Unit& unit);
   bool LowerRecurrent(const Unit& unit);      // lower_recurrent.cc
   bool LowerConvTranspose(const Unit& unit);  // lower_deconvolution.cc
+  bool LowerContrib(const Unit& unit);        // lower_contrib.cc
   bool LowerAffine(const Unit& unit);    // lower_affine.cc
   bool LowerShuffle(const Unit& unit);   // lower_move.cc
   bool LowerPool(const Unit& unit);      // lower_pool.cc

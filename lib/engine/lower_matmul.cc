@@ -178,6 +178,8 @@ bool Lowering::LowerMatMul(const Unit& unit) {
     const ir::Tensor* tensor = facts_.Known(n.inputs[1]);
     if (tensor == nullptr || tensor->dtype() != DType::kFloat) return false;
     b_storage = PackedWeights(unit, pd.weights_desc(), [&] {
+      // As they are stored, where nothing changes them: a copy of the largest would set the peak.
+      if (!scaled) return Reordered(tensor->data<float>().data(), plain_b, pd.weights_desc());
       const std::vector<float> values = scaled_b(*tensor);
       return Reordered(values.data(), plain_b, pd.weights_desc());
     });

@@ -41,7 +41,7 @@ bool Lowering::LowerLayerNorm(const Unit& unit) {
   }
   const int64_t width = norm.width, rows = x.count() / width;
   AddStep(unit.quantized ? "own:layer-norm:int8" : "own:layer-norm", reads, writes,
-          [=, epsilon = norm.epsilon](const StepContext& c) {
+          [=, epsilon = norm.epsilon, rms = norm.plain_rms](const StepContext& c) {
             ParallelRanges(rows, kGrain / width + 1, [&](int64_t begin, int64_t end) {
               const int64_t at = begin * width;
               simd::LayerNormRows(c.at<const float>(x) + at,
@@ -49,7 +49,7 @@ bool Lowering::LowerLayerNorm(const Unit& unit) {
                                   shift.defined() ? c.at<const float>(shift) : nullptr,
                                   y.defined() ? c.at<float>(y) + at : nullptr,
                                   bytes.defined() ? c.at<uint8_t>(bytes) + at : nullptr, grid,
-                                  end - begin, width, epsilon, false);
+                                  end - begin, width, epsilon, rms);
             });
             return OkStatus();
           });

@@ -328,13 +328,15 @@ std::optional<LayerNormMatch> Patterns::LayerNorm(NodeRef ref) {
 
 std::optional<LayerNormMatch> Patterns::LayerNormNode(NodeRef ref) {
   const ir::Node& n = node(ref);
-  if (!IsOnnx(n) || n.op_type != "LayerNormalization") return std::nullopt;
+  const bool rms = IsOnnx(n) && n.op_type == "RMSNormalization";
+  if (!rms && (!IsOnnx(n) || n.op_type != "LayerNormalization")) return std::nullopt;
   // Mean and deviation are results of training.
   for (size_t i = 1; i < n.outputs.size(); ++i) {
     if (n.outputs[i]) return std::nullopt;
   }
   analysis::AttributeReader read(facts_.graph(), ref);
   LayerNormMatch match;
+  match.plain_rms = rms;
   match.x = n.inputs[0], match.y = n.outputs[0];
   match.gain = analysis::InputAt(n, 1), match.shift = analysis::InputAt(n, 2);
   match.epsilon = read.Float("epsilon", 1e-5f);

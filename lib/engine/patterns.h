@@ -51,6 +51,7 @@ struct LayerNormMatch {
   ir::ValueRef gain, shift;  // constants [width], or null
   int64_t width = 0;         // elements that are normalized together: the last dims
   float epsilon = 0;
+  bool plain_rms = false;  // the mean stays: RMSNormalization
   std::vector<ir::NodeRef> nodes;
 };
 

@@ -214,5 +214,37 @@ TEST(NativeOps, TransposedConvolution) {
   }
 }
 
+TEST(NativeOps, OpsThatRuntimesWriteIntoTransformers) {
+  Philox random(88);
+  Builder b(23);
+  b.model.set_opset("com.microsoft", 1);
+  const auto contrib = [&](const char* op, const Values& inputs, size_t outputs = 1) {
+    ir::NodeSpec spec;
+    spec.domain = "com.microsoft";
+    spec.op_type = op;
+    spec.inputs = inputs;
+    for (size_t i = 0; i < outputs; ++i)
+      spec.outputs.push_back(i == 0 || i == 3 ? "r" + std::to_string(b.next++) : "");
+    const auto made = b.edit.AddNode(std::move(spec));
+    for (const ir::ValueRef out : b.model.graph.node(made).outputs) {
+      if (out) b.Output(out);
+    }
+  };
+  const auto x = b.Input("x", {2, 3, 40}), skip = b.Input("skip", {2, 3, 40});
+  const auto row = [&] { return b.Const(RandomTensor(random, {40})); };
+  contrib("Gelu", {x});
+  contrib("FastGelu", {x});
+  contrib("FastGelu", {x, row()});
+  contrib("QuickGelu", {x});
+  contrib("BiasGelu", {x, row()});
+  contrib("SkipLayerNormalization", {x, skip, row(), row()});
+  contrib("SkipLayerNormalization", {x, skip, row(), row(), row()}, 4);
+  contrib("SkipSimplifiedLayerNormalization", {x, skip, row()});
+  b.Output(b.Op("RMSNormalization", {x, row()}));
+  ExpectNative(b);
+  ExpectAgrees(b, {{"x", RandomTensor(random, {2, 3, 40})},
+                   {"skip", RandomTensor(random, {2, 3, 40})}}, 2e-6);
+}
+
 }  // namespace
 }  // namespace assize::engine
