@@ -33,6 +33,7 @@ std::string CheckText(const pass::Descriptor& descriptor, pass::Folder folder) {
     return fmt::format("within {:g} of the largest output (f32), on a differential run",
                        tolerance.f32);
   };
+  if (descriptor.judged_by_data) return "criteria on data";
   if (descriptor.tolerance) return named(*descriptor.tolerance);
   switch (folder) {
     case pass::Folder::kSimplify:

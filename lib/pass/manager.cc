@@ -63,6 +63,7 @@ Size SizeOf(const ir::Model& model) {
 
 // The tolerance a stage promises, or nullopt when its function is meant to change.
 std::optional<verify::Tolerance> Promise(Folder folder, const Descriptor& descriptor) {
+  if (descriptor.judged_by_data) return std::nullopt;
   if (descriptor.tolerance) return descriptor.tolerance;
   switch (folder) {
     case Folder::kSimplify:

@@ -43,6 +43,8 @@ struct Descriptor {
   // The bound of the numeric promise. Unset: the folder decides (exact for simplify, convert and testing,
   // kAffineFold for fuse, none where the function is meant to change).
   std::optional<verify::Tolerance> tolerance = std::nullopt;
+  // No promise of numbers though the folder has one: the function may move, and criteria on data judge it.
+  bool judged_by_data = false;
 };
 
 // What a run may use and fill in.

@@ -5,17 +5,20 @@
 //
 // Shapes    W of Conv [O, I/group, *K], ConvTranspose [I, O/group, *K], Gemm [K, N] or [N, K], MatMul (either side);
 //           a scale per output channel, or one for all (per-channel=false). Activations: one scale per tensor.
-// Needs     32-bit floats, constant weights, calibration rows. Opset 13 (10 without per-channel): older models are
+// Needs     constant weights, calibration rows. Layers of 16-bit floats are upcast to 32-bit ones (what upcast-float16
+//           does, better before passes fold anything into weights). Opset 13 (10 without per-channel): older models are
 //           moved up first. Below IR 4 every initializer is an input too; they become constants here.
 // Numerics  the function changes: judged by criteria on data. Ranges are the same for every batch size, thread
 //           count and order of batches. Where pairs go: placement.h; ranges: ranges.h; overflow: weights.h.
-// Not done  float16 (its Q and DQ need opset 19), products of two activations, subgraphs and functions, and float
+// Not done  Q and DQ of float16 (opset 19), products of two activations, subgraphs and functions, and float
 //           arithmetic such as LayerNorm, GELU and Softmax: one 8-bit tensor in a variance ruins it.
 // Source    Jacob et al. 2018, "Quantization and training of neural networks for efficient integer inference".
 // Tests     tests/passes/quantize_static_test.cc
 #include <algorithm>
 #include <cmath>
 
+#include "lib/analysis/float16_use.h"
+#include "lib/analysis/upcast_float16.h"
 #include "lib/ir/text.h"
 #include "lib/pass/pass.h"
 #include "lib/support/parallel.h"
@@ -140,6 +143,7 @@ class QuantizeStatic final : public pass::ModelPass {
 
     ir::Model work = model;
     FreezeInitializers(work);
+    AZ_ASSIGN_OR_RETURN(const bool upcast, UpcastLayers(work));
     AZ_RETURN_IF_ERROR(RaiseOpset(work, context));
     AZ_ASSIGN_OR_RETURN(const auto batches, Batches(work, *context.services.calibration));
     AZ_ASSIGN_OR_RETURN(const quantize::Constants computed, ComputeWeights(work, batches.front(), context));
@@ -149,6 +153,7 @@ class QuantizeStatic final : public pass::ModelPass {
     const Placement placement = quantize::Place(work, types, computed, where);
     Report(placement, context);
     if (placement.layers.empty()) return OkStatus();
+    if (upcast) ReportUpcast(context);
 
     AZ_ASSIGN_OR_RETURN(const std::vector<Grid8> grids, Calibrate(work, placement, batches, context));
     ReportGrids(work.graph, placement, grids, context);
@@ -177,6 +182,24 @@ class QuantizeStatic final : public pass::ModelPass {
       if (model.graph.value(input).is_initializer()) edit.RemoveFromInputs(input);
     }
     model.ir_version = 4;
+  }
+
+  // True when there were layers of 16-bit floats. A model that cannot be rewritten stays, and its layers are skipped.
+  static StatusOr<bool> UpcastLayers(ir::Model& model) {
+    if (!analysis::HasFloat16Layers(model)) return false;
+    const StatusOr<analysis::UpcastCounts> counts = analysis::UpcastFloat16(model);
+    if (absl::IsFailedPrecondition(counts.status())) return false;
+    AZ_RETURN_IF_ERROR(counts.status());
+    return true;
+  }
+
+  static void ReportUpcast(pass::Context& context) {
+    (*context.statistics)["upcast"] += 1;
+    context.diagnostics->Report(
+        {Severity::kWarning, "AZ-QNT-0002", "quantize-static",
+         "the model's layers are of 16-bit floats and were upcast to quantize them: with upcast-float16 at the start of "
+         "the pipeline, what earlier passes fold into weights is not rounded to 16 bits",
+         {}});
   }
 
   Status RaiseOpset(ir::Model& model, pass::Context& context) const {

@@ -6,9 +6,10 @@ namespace assize::cli {
 
 void AddQuantize(Program& program) {
   CLI::App& app = program.Add(
-      "quantize", "Quantizes a model to 8 bits: simplify, fuse, quantize-static",
+      "quantize", "Quantizes a model to 8 bits: upcast-float16, simplify, fuse, quantize-static",
       "assize quantize model.onnx --data rows.npz --calibrator percentile -o int8.onnx");
   const std::shared_ptr<Shortcut> shortcut = AddShortcut(app, "quantize-static", true);
+  shortcut->before = "upcast-float16,simplify,fuse";
   auto per_tensor = std::make_shared<bool>(false);
   app.add_flag("--per-tensor", *per_tensor, "the same as --per-channel false")
       ->group("Pass quantize-static");

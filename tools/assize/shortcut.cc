@@ -40,7 +40,7 @@ StatusOr<ExitCode> RunShortcut(Shortcut& shortcut, Output& output) {
     if (!value.empty()) given.emplace_back(name, value);
   }
   flow::OptimizeRequest& request = shortcut.request;
-  request.pipeline = "simplify,fuse," + flow::PipelineItemText(shortcut.pass, given);
+  request.pipeline = shortcut.before + "," + flow::PipelineItemText(shortcut.pass, given);
   AZ_RETURN_IF_ERROR(flow::NormalizePipeline(request.pipeline).status());
   AZ_ASSIGN_OR_RETURN(request.data, ToUserData(shortcut.data));
   AZ_ASSIGN_OR_RETURN(OutputFile file,

@@ -1,4 +1,4 @@
-// Verbs that are one pass after `simplify,fuse`: quantize and prune. The pass's options become the
+// Verbs that are one pass after others that prepare it: quantize and prune. The pass's options become the
 // verb's flags. Tests: tests/cli/opt_test.cc.
 #pragma once
 
@@ -13,6 +13,7 @@ namespace assize::cli {
 
 struct Shortcut {
   std::string pass;
+  std::string before = "simplify,fuse";  // the pipeline in front of the pass
   flow::OptimizeRequest request;
   DataFlags data;
   std::string output;
