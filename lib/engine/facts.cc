@@ -231,7 +231,10 @@ bool Facts::Infer(ir::NodeRef ref) {
     if (!node.outputs[i]) continue;
     if (out[i].dtype == DType::kUndefined) return false;
     if (out[i].dtype == DType::kString && !constants_.IsConstant(node.outputs[i])) return false;
-    if (!ir::ElementCount(out[i].dims)) return false;
+    // What no run may hold is not planned either: the reference refuses it, and names the limit.
+    const auto count = ir::ElementCount(out[i].dims);
+    const auto bytes = count ? ir::ByteCount(out[i].dtype, *count) : std::nullopt;
+    if (!bytes || (!evaluable && *bytes > max_bytes_)) return false;
     out[i].evaluable = evaluable;
     facts_[node.outputs[i].index] = std::move(out[i]);
   }

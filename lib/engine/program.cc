@@ -3,6 +3,7 @@
 #include "lib/engine/program.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -170,7 +171,10 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
   };
   auto segment = std::make_shared<Segment>();
   segment->begin = begin;
-  Facts facts(constants, limit);
+  // Values of a batch that runs row by row are never held whole.
+  const int64_t rows = live.empty() || live[0].dims.empty() ? 1 : live[0].dims[0];
+  const bool many = rows > std::numeric_limits<int64_t>::max() / std::max<int64_t>(limit, 1);
+  Facts facts(constants, many ? limit : limit * std::max<int64_t>(rows, 1));
   segment->end = infer(facts, false, 1);
   if (segment->end == begin && begin < order_.size()) {
     segment->lone = true;
@@ -190,7 +194,6 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
     outputs = LeftBy(constants, nodes, segment->end);
   }
   // A batch of rows that do not see each other runs row by row.
-  const int64_t rows = live.empty() || live[0].dims.empty() ? 1 : live[0].dims[0];
   const bool batch =
       whole && rows > 1 && std::all_of(live.begin(), live.end(), [&](const LiveValue& value) {
         return !value.dims.empty() && value.dims[0] == rows;
@@ -290,6 +293,13 @@ std::vector<StepInfo> Describe(const Program& program) {
     }
     ir::Shape dims;
     for (const ir::Dim& dim : *value.type.shape) dims.push_back(dim.value.value_or(1));
+    // Declared dims are claims: none is planned for that a run would refuse.
+    const auto count = ir::ElementCount(dims);
+    const auto bytes = count ? ir::ByteCount(value.type.dtype, *count) : std::nullopt;
+    if (!bytes || *bytes > program.options().max_memory_bytes) {
+      planned = false;
+      break;
+    }
     live.push_back({input, value.type.dtype, dims});
   }
   std::vector<StepInfo> steps;

@@ -117,8 +117,7 @@ Status Session::Impl::RunPlan(const std::shared_ptr<const Segment>& segment,
   int64_t rows = 1;
   for (const PlanPort& port : plan.inputs) {
     fed.push_back(&values.at(port.value.index).tensor);
-    if (segment->by_row)
-      rows = static_cast<int64_t>(fed.back()->bytes().size()) / std::max<int64_t>(port.bytes, 1);
+    if (segment->by_row) rows = fed.back()->dims()[0] / port.dims[0];
   }
   std::vector<std::vector<std::byte>> results;
   int64_t total = plan.arena_bytes;

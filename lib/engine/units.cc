@@ -17,6 +17,9 @@ using ir::DType;
 using ir::NodeRef;
 using ir::ValueRef;
 
+// Scales and shifts are folded for layers, not for whatever a hostile graph calls a channel.
+constexpr int64_t kMaxAffineChannels = int64_t{1} << 20;
+
 class Grouping {
  public:
   Grouping(Facts& facts, const std::vector<NodeRef>& order, const std::set<uint32_t>& keep,
@@ -257,6 +260,7 @@ class Grouping {
   bool TakeAffine(Unit& unit, NodeRef ref, ValueRef tail, const ir::Shape& dims, size_t axis) {
     const ir::Node& n = node(ref);
     const int64_t channels = dims[axis];
+    if (channels > kMaxAffineChannels) return false;
     std::vector<double> k(static_cast<size_t>(channels), 1), d(static_cast<size_t>(channels), 0);
     if (n.op_type == "BatchNormalization" && axis == 1) {
       const auto view = analysis::BatchNormalizationOp::From(graph_, ref, facts_.opset());
