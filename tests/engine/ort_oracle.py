@@ -103,4 +103,5 @@ def main():
         f.write(f"{int((y.argmax(1) == labels).sum())}\n{feed.name}\n{int(fixed)}\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "lib/ir/float_formats.h"
+
 namespace assize::engine {
 namespace {
 
@@ -69,14 +71,30 @@ void Convert(const From* src, To* dst, int64_t count) {
   }
 }
 
+// Between float and its 16-bit forms, one element at a time. Not for other pairs: the way from 64
+// bits over float to 16 would round twice.
+bool Is16(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBfloat16; }
+
+template <typename From, typename To, typename F>
+void Each(const std::byte* src, std::byte* dst, int64_t count, F convert) {
+  const auto* from = reinterpret_cast<const From*>(src);
+  auto* to = reinterpret_cast<To*>(dst);
+  for (int64_t i = 0; i < count; ++i) to[i] = convert(from[i]);
+}
+
 }  // namespace
 
 bool CanConvert(DType from, DType to) {
+  if (Is16(from) || Is16(to)) return from == DType::kFloat || to == DType::kFloat;
   const auto yes = []<typename T>() { return true; };
   return Visit(from, yes) && Visit(to, yes);
 }
 
 void ConvertElements(DType from, const std::byte* src, DType to, std::byte* dst, int64_t count) {
+  if (from == DType::kFloat16) return Each<uint16_t, float>(src, dst, count, ir::HalfToFloat);
+  if (from == DType::kBfloat16) return Each<uint16_t, float>(src, dst, count, ir::Bfloat16ToFloat);
+  if (to == DType::kFloat16) return Each<float, uint16_t>(src, dst, count, ir::FloatToHalf);
+  if (to == DType::kBfloat16) return Each<float, uint16_t>(src, dst, count, ir::FloatToBfloat16);
   Visit(from, [&]<typename From>() {
     return Visit(to, [&]<typename To>() {
       Convert(reinterpret_cast<const From*>(src), reinterpret_cast<To*>(dst), count);

@@ -1,5 +1,6 @@
-// Casts between the element types that memory holds whole: floats, doubles, integers, bools. As the
-// reference: to integers toward zero and saturating, NaN as 0; between integers the low bits.
+// Casts between the element types that memory holds whole: floats, doubles, integers, bools; and
+// between float and float16 or bfloat16. As the reference: to integers toward zero and saturating,
+// NaN as 0; between integers the low bits; to 16-bit floats to nearest, ties to even.
 // Tests: tests/engine/native_ops_test.cc.
 #pragma once
 
