@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "lib/analysis/float16_use.h"
 #include "lib/onnx/onnx.h"
 #include "tests/engine/testing.h"
 
@@ -72,8 +73,21 @@ TEST(NodeCases, EngineEqualsReference) {
     const auto got = Session(*program).Run(feeds);
     ASSERT_TRUE(got.ok()) << got.status();
     ASSERT_EQ(got->size(), want->size());
-    for (size_t k = 0; k < got->size(); ++k)
-      EXPECT_LE(Distance((*got)[k], (*want)[k].tensor), 2e-5) << "result " << k;
+    // With a layer in it, a graph of 16-bit floats is computed in float between its borders, and the
+    // reference rounds after every op: two or three of its roundings apart.
+    const bool upcast = analysis::HasFloat16Layers(imported->model);
+    for (size_t k = 0; k < got->size(); ++k) {
+      const ir::Tensor& a = (*got)[k];
+      const ir::Tensor& b = (*want)[k].tensor;
+      if (upcast && a.dtype() == b.dtype() && analysis::Is16(a.dtype())) {
+        EXPECT_LE(Distance(ir::Tensor::Of<float>(a.dims(), a.ToFloats()),
+                           ir::Tensor::Of<float>(b.dims(), b.ToFloats())),
+                  a.dtype() == ir::DType::kFloat16 ? 3e-3 : 2.4e-2)
+            << "result " << k;
+        continue;
+      }
+      EXPECT_LE(Distance(a, b), 2e-5) << "result " << k;
+    }
     ++compared;
   }
   RecordProperty("compared", static_cast<int>(compared));
