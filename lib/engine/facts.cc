@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "lib/analysis/ops.h"
+#include "lib/analysis/schema.h"
 #include "lib/reference/reference.h"
 
 namespace assize::engine {
@@ -24,6 +25,24 @@ std::optional<int64_t> NormalAxis(int64_t axis, int64_t rank) {
   if (axis < 0) axis += rank;
   if (axis < 0 || axis >= rank) return std::nullopt;
   return axis;
+}
+
+// What every rule and every kernel takes for granted: the inputs and outputs that the op's schema asks for, and no
+// more. A node without them runs alone, in the reference, which says what is missing.
+bool IsComplete(const ir::Node& node, int64_t opset) {
+  using Option = analysis::OpSchema::Option;
+  const analysis::OpSchema* schema = analysis::FindSchema(node.domain, node.op_type, opset);
+  if (schema == nullptr) return !node.outputs.empty() && node.outputs[0];
+  if (static_cast<int64_t>(node.inputs.size()) < schema->min_inputs) return false;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const analysis::OpSchema::Formal* formal = schema->InputFormal(i);
+    if (formal == nullptr || (!node.inputs[i] && formal->option != Option::kOptional)) return false;
+  }
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    const analysis::OpSchema::Formal* formal = schema->OutputFormal(i);
+    if (formal == nullptr || (!node.outputs[i] && formal->option != Option::kOptional)) return false;
+  }
+  return !node.outputs.empty();
 }
 
 }  // namespace
@@ -167,6 +186,7 @@ std::optional<std::vector<int64_t>> Facts::KnownInts(ir::ValueRef value) {
 
 bool Facts::Infer(ir::NodeRef ref) {
   const ir::Node& node = graph().node(ref);
+  if (!IsComplete(node, constants_.model().opset(node.domain).value_or(1))) return false;
   bool evaluable = IsFoldable(node) && !node.inputs.empty();
   if (node.inputs.empty())
     evaluable = node.outputs.size() == 1 && constants_.IsConstant(node.outputs[0]);
