@@ -429,7 +429,7 @@ class Rewriter {
     return true;
   }
 
-  ValueRef AddCast(ir::Editor& edit, ValueRef from, const std::string& name, DType to, const Type& type,
+  ValueRef AddCast(ir::Editor& edit, ValueRef from, const std::string& name, DType to, Type type,
                    NodeRef before, Borders& borders) {
     ir::NodeSpec spec;
     spec.op_type = "Cast";
@@ -437,9 +437,8 @@ class Rewriter {
     spec.outputs = {name};
     spec.attributes = {MakeAttribute("to", static_cast<int64_t>(to))};
     const NodeRef cast = edit.AddNode(std::move(spec), before);
-    Type result = type;
-    result.dtype = to;
-    edit.SetType(edit.output(cast), std::move(result));
+    type.dtype = to;
+    edit.SetType(edit.output(cast), std::move(type));
     borders.casts.insert(cast);
     ++counts_.casts_added;
     return edit.output(cast);

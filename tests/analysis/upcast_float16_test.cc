@@ -73,6 +73,26 @@ TEST(UpcastFloat16, WeightsKeepTheirValuesAndTheSignatureStays) {
   EXPECT_EQ(ir::StructuralHash(model), once);
 }
 
+TEST(UpcastFloat16, GraphsOfEverySizeKeepTheirShapes) {
+  // The new values make the graph's tables grow, at whatever size they happen to be full.
+  for (int length = 1; length < 70; ++length) {
+    ir::Model model = MakeModel();
+    GraphBuilder b(model.graph);
+    b.Input("x", {"7", "5"}, DType::kFloat16);
+    std::string last = "x";
+    for (int i = 0; i < length; ++i) {
+      const std::string next = i + 1 == length ? "y" : "v" + std::to_string(i);
+      b.Node("Relu", {last}, {next});
+      last = next;
+    }
+    b.Output("y", F16({7, 5}));
+    Upcast(model);
+    const ir::Node& first = model.graph.node(model.graph.first_node());
+    EXPECT_EQ(ir::TypeText(model.graph.value(first.outputs[0]).type), "f32 [7,5]") << length;
+    EXPECT_EQ(ir::TypeText(model.graph.value(model.graph.outputs()[0]).type), "f16 [7,5]") << length;
+  }
+}
+
 TEST(UpcastFloat16, Bfloat16KeepsItsOwnBorder) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
