@@ -50,7 +50,8 @@ bool Lowering::LowerGather(const Unit& unit) {
     const std::byte* src = c.at<std::byte>(x);
     std::byte* dst = c.at<std::byte>(y);
     for (int64_t i = 0; i < count; ++i) {
-      const int64_t index = wide ? c.at<const int64_t>(indices)[i] : c.at<const int32_t>(indices)[i];
+      const int64_t index =
+          wide ? c.at<const int64_t>(indices)[i] : c.at<const int32_t>(indices)[i];
       if (index < -dim || index >= dim) {
         return InvalidArgument("index {} at {} is not in [{}, {}) of axis {}", index, i, -dim, dim,
                                axis);

@@ -19,8 +19,8 @@ bool Lowering::LowerContrib(const Unit& unit) {
   Operand x = Plain(n.inputs[0]);
   if (!x.defined() || x.dtype != DType::kFloat) return false;
   analysis::AttributeReader read(graph_, unit.head);
-  const bool skips = n.op_type == "SkipLayerNormalization" ||
-                     n.op_type == "SkipSimplifiedLayerNormalization";
+  const bool skips =
+      n.op_type == "SkipLayerNormalization" || n.op_type == "SkipSimplifiedLayerNormalization";
   if (!skips) {
     if (const ir::ValueRef bias = analysis::InputAt(n, 1)) {
       x = AddedTo(x, Plain(bias));

@@ -29,8 +29,7 @@ bool Lowering::LowerConvTranspose(const Unit& unit) {
   const Shape y_dims = fact(view->y).dims;
   memory::dims strides, dilations, before, after;
   for (size_t i = 0; i < spatial; ++i) {
-    const int64_t reach =
-        (view->window.kernel_shape[i] - 1) * view->window.dilations[i] + 1;
+    const int64_t reach = (view->window.kernel_shape[i] - 1) * view->window.dilations[i] + 1;
     strides.push_back(view->window.strides[i]);
     dilations.push_back(view->window.dilations[i] - 1);
     before.push_back(extent->pads[i]);
@@ -68,8 +67,8 @@ bool Lowering::LowerConvTranspose(const Unit& unit) {
   const memory::desc src_md = Describe(src, DType::kFloat, StridesOf(src, Layout::kChannelsLast));
   const memory::desc dst_md = Describe(dst, DType::kFloat, StridesOf(dst, Layout::kChannelsLast));
   const memory::desc bias_md({y_dims[1]}, memory::data_type::f32, memory::format_tag::a);
-  const Work work = WorkOf(static_cast<double>(x.count()) * static_cast<double>(outs * kernel),
-                           false);
+  const Work work =
+      WorkOf(static_cast<double>(x.count()) * static_cast<double>(outs * kernel), false);
   const ThreadScope threads(work.threads);
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);

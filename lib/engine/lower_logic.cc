@@ -50,8 +50,7 @@ bool Lowering::LowerLogic(const Unit& unit) {
     const Operand right = operands[i];
     const auto both = Broadcast(left.dims, right.dims);
     if (!both || (i + 1 == operands.size() && *both != dims)) return false;
-    const Operand y =
-        NewArray(GivesBool(*op) ? DType::kBool : left.dtype, *both, Layout::kPlain);
+    const Operand y = NewArray(GivesBool(*op) ? DType::kBool : left.dtype, *both, Layout::kPlain);
     const BroadcastPlan plan =
         PlanBroadcast(*both, {Against(left, *both), Against(right, *both), {}}, y.strides());
     AddStep("own:pairwise", {left, right}, {y}, [=, op = *op](const StepContext& c) {

@@ -66,8 +66,8 @@ bool Lowering::LowerLrn(const Unit& unit) {
   if (!x.defined() || x.dtype != DType::kFloat || x.dims.size() < 3) return false;
   x = In(x, Layout::kChannelsLast, "channels-last");
   const int64_t channels = x.dims[1], rows = x.count() / channels;
-  const int64_t pieces = std::max<int64_t>(
-      1, std::min<int64_t>(options_.threads, x.count() / kGrain));
+  const int64_t pieces =
+      std::max<int64_t>(1, std::min<int64_t>(options_.threads, x.count() / kGrain));
   const int64_t floats = 2 * (channels + view->size + 32);
   const Operand y = NewArray(DType::kFloat, x.dims, Layout::kChannelsLast);
   const Operand scratch = NewArray(DType::kFloat, {pieces * floats}, Layout::kPlain);

@@ -83,7 +83,8 @@ bool Lowering::LowerRecurrent(const Unit& unit) {
   std::vector<Operand> writes;
   for (size_t i = 0; i < 3; ++i) {
     const ir::ValueRef out = analysis::OutputAt(n, i);
-    if (i == 0 && out) writes.push_back(y = NewArray(DType::kFloat, fact(out).dims, Layout::kPlain));
+    if (i == 0 && out)
+      writes.push_back(y = NewArray(DType::kFloat, fact(out).dims, Layout::kPlain));
     if (i > 0) ends[i - 1] = NewArray(DType::kFloat, state_dims, Layout::kPlain);
     if (i > 0) writes.push_back(ends[i - 1]);
   }

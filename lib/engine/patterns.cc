@@ -229,9 +229,8 @@ std::optional<GeluMatch> Patterns::Gelu(NodeRef ref) {
   const ValueFact *x = facts_.Find(match.x), *result = facts_.Find(tail);
   if (x->dims != result->dims || x->dtype != DType::kFloat) return std::nullopt;
   match.y = tail;
-  std::sort(match.nodes.begin(), match.nodes.end(), [&](NodeRef a, NodeRef b) {
-    return readers_.Position(a) < readers_.Position(b);
-  });
+  std::sort(match.nodes.begin(), match.nodes.end(),
+            [&](NodeRef a, NodeRef b) { return readers_.Position(a) < readers_.Position(b); });
   return match;
 }
 
@@ -239,7 +238,8 @@ bool Patterns::IsMeanOverLast(NodeRef ref, ValueRef x) {
   if (!Is(ref, "ReduceMean") || node(ref).inputs[0] != x) return false;
   const auto view = analysis::ReduceOp::From(facts_.graph(), ref, facts_.opset());
   if (!view.ok() || !view->keep_dims) return false;
-  const auto axes = view->axes.attribute ? view->axes.attribute : facts_.KnownInts(view->axes.input);
+  const auto axes =
+      view->axes.attribute ? view->axes.attribute : facts_.KnownInts(view->axes.input);
   const ValueFact* fact = facts_.Find(x);
   if (!axes || axes->size() != 1 || fact->dims.empty() || fact->dtype != DType::kFloat)
     return false;
@@ -276,8 +276,8 @@ std::optional<LayerNormMatch> Patterns::LayerNorm(NodeRef ref) {
   if (!both || both->size() != 2) return std::nullopt;
   // One squares it, the other scales it.
   NodeRef square = (*both)[0], divide = (*both)[1];
-  if (!Is(square, "Pow") && !(Is(square, "Mul") && node(square).inputs[1] == d &&
-                              node(square).inputs[0] == d)) {
+  if (!Is(square, "Pow") &&
+      !(Is(square, "Mul") && node(square).inputs[1] == d && node(square).inputs[0] == d)) {
     std::swap(square, divide);
   }
   const auto& sq = node(square).inputs;
@@ -320,9 +320,8 @@ std::optional<LayerNormMatch> Patterns::LayerNorm(NodeRef ref) {
     match.nodes.push_back(*next);
     match.y = node(*next).outputs[0];
   }
-  std::sort(match.nodes.begin(), match.nodes.end(), [&](NodeRef a, NodeRef b) {
-    return readers_.Position(a) < readers_.Position(b);
-  });
+  std::sort(match.nodes.begin(), match.nodes.end(),
+            [&](NodeRef a, NodeRef b) { return readers_.Position(a) < readers_.Position(b); });
   return match;
 }
 
@@ -394,7 +393,8 @@ StridedView Patterns::See(ValueRef value, bool through_factors) {
       const Shape& to = facts_.Find(node(moves[i]).outputs[0])->dims;
       if (Is(moves[i], "Transpose")) {
         const auto view_op = analysis::TransposeOp::From(facts_.graph(), moves[i], facts_.opset());
-        const auto perm = view_op.ok() ? view_op->PermFor(view.dims.size()) : std::vector<int64_t>{};
+        const auto perm =
+            view_op.ok() ? view_op->PermFor(view.dims.size()) : std::vector<int64_t>{};
         seen = perm.size() == view.dims.size();
         std::vector<int64_t> strides;
         for (const int64_t axis : perm) strides.push_back(view.strides[static_cast<size_t>(axis)]);
@@ -514,9 +514,8 @@ std::optional<AttentionMatch> Patterns::Attention(NodeRef ref) {
     match.nodes.push_back(*next);
     next = readers_.Only(match.y);
   }
-  std::sort(match.nodes.begin(), match.nodes.end(), [&](NodeRef a, NodeRef b) {
-    return readers_.Position(a) < readers_.Position(b);
-  });
+  std::sort(match.nodes.begin(), match.nodes.end(),
+            [&](NodeRef a, NodeRef b) { return readers_.Position(a) < readers_.Position(b); });
   return match;
 }
 

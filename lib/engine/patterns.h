@@ -66,8 +66,8 @@ struct StridedView {
 // softmax(q k^T * scale + mask) v over [batch, heads, rows, depth]; arrays of rank 3 have heads
 // alone.
 struct AttentionMatch {
-  StridedView q, k, v;     // k as [.., keys, depth]
-  ir::ValueRef mask;       // added to the scaled scores; null: none
+  StridedView q, k, v;  // k as [.., keys, depth]
+  ir::ValueRef mask;    // added to the scaled scores; null: none
   double scale = 1;
   ir::ValueRef y;
   ir::Shape result;                     // [.., queries, value depth]

@@ -9,8 +9,8 @@
 
 namespace assize::onnx {
 
-// Lets go of the whole pages of `bytes`, which must lie in a mapped file: a model whose weights were
-// copied (they lie at odd offsets) would be in memory twice.
+// Lets go of the whole pages of `bytes`, which must lie in a mapped file: a model whose weights
+// were copied (they lie at odd offsets) would be in memory twice.
 void LetGo(std::span<const std::byte> bytes);
 
 // SHA-256 of a mapped file, which is not in memory afterwards.

@@ -10,7 +10,8 @@ using Values = std::vector<ir::ValueRef>;
 void ExpectNative(const Builder& b) {
   auto program = Compile(b.model);
   ASSERT_TRUE(program.ok()) << program.status();
-  for (const StepInfo& step : Describe(**program)) EXPECT_NE(step.kernel, "reference") << step.op_type;
+  for (const StepInfo& step : Describe(**program))
+    EXPECT_NE(step.kernel, "reference") << step.op_type;
 }
 
 ir::ValueRef ChannelsLast(Builder& b, ir::ValueRef x, Philox& random, int64_t channels) {
@@ -26,8 +27,8 @@ TEST(NativeOps, Reductions) {
       Builder b;
       auto x = b.Input("x", {3, 6, 5, 9});
       if (last) x = ChannelsLast(b, x, random, 6);
-      for (const char* op : {"ReduceMean", "ReduceMax", "ReduceMin", "ReduceSumSquare", "ReduceL1",
-                             "ReduceL2"}) {
+      for (const char* op :
+           {"ReduceMean", "ReduceMax", "ReduceMin", "ReduceSumSquare", "ReduceL1", "ReduceL2"}) {
         b.Output(b.Op(op, {x}, {Ints("axes", axes)}));
         b.Output(b.Op(op, {x}, {Ints("axes", axes), Int("keepdims", 0)}));
       }
@@ -56,7 +57,8 @@ TEST(NativeOps, CastsBetweenAllTypes) {
   }
   ExpectNative(b);
   std::vector<float> values = RandomFloats(random, 40, 100);
-  const float odd[] = {0.0f, -0.0f, 0.7f, -0.7f, 1e20f, -1e20f, INFINITY, -INFINITY, NAN, 300, -129};
+  const float odd[] = {0.0f,     -0.0f,     0.7f, -0.7f, 1e20f, -1e20f,
+                       INFINITY, -INFINITY, NAN,  300,   -129};
   std::copy(std::begin(odd), std::end(odd), values.begin());
   ExpectAgrees(b, {{"x", ir::Tensor::Of<float>({40}, values)}}, 0);
 }
@@ -70,8 +72,10 @@ TEST(NativeOps, GatherWithIndicesThatRun) {
     b.Output(b.Op("Gather", {x, i}, {Int("axis", axis)}));
     b.Output(b.Op("Gather", {x, b.Op("Cast", {i}, {Int("to", 6)})}, {Int("axis", axis)}));
     ExpectNative(b);
-    ExpectAgrees(b, {{"x", RandomTensor(random, {4, 5, 6})},
-                     {"i", ir::Tensor::Of<int64_t>({2, 3}, {0, 3, -1, -4, 1, 2})}}, 0);
+    ExpectAgrees(b,
+                 {{"x", RandomTensor(random, {4, 5, 6})},
+                  {"i", ir::Tensor::Of<int64_t>({2, 3}, {0, 3, -1, -4, 1, 2})}},
+                 0);
     // Out of range is said, not read.
     Session session(*Compile(b.model));
     const auto bad = session.Run({{"x", RandomTensor(random, {4, 5, 6})},
@@ -91,8 +95,9 @@ TEST(NativeOps, LocalResponseNormalization) {
         const auto x = b.Input("x", {2, channels, 3, 5});
         const auto y = ChannelsLast(b, x, random, channels);
         for (const auto v : {x, y}) {
-          b.Output(b.Op("LRN", {v}, {Int("size", size), Float("alpha", 0.3f), Float("beta", beta),
-                                     Float("bias", 1.5f)}));
+          b.Output(b.Op(
+              "LRN", {v},
+              {Int("size", size), Float("alpha", 0.3f), Float("beta", beta), Float("bias", 1.5f)}));
         }
         ExpectNative(b);
         ExpectAgrees(b, {{"x", RandomTensor(random, {2, channels, 3, 5})}});
@@ -108,7 +113,8 @@ TEST(NativeOps, ComparisonsLogicAndSelection) {
     Builder b(16);
     const auto x = b.Input("x", {2, 3, 4}), y = b.Input("y", other);
     const auto i = b.Op("Cast", {x}, {Int("to", 7)}), j = b.Op("Cast", {y}, {Int("to", 7)});
-    for (const char* op : {"Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Min", "Max"}) {
+    for (const char* op :
+         {"Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Min", "Max"}) {
       b.Output(b.Op(op, {x, y}));
       b.Output(b.Op(op, {j, i}));
     }
@@ -129,7 +135,8 @@ TEST(NativeOps, ComparisonsLogicAndSelection) {
     const auto want = RunReference(b.model, {{"x", ir::Tensor::Of<float>({2, 3, 4}, left)},
                                              {"y", ir::Tensor::Of<float>(other, right)}});
     ASSERT_EQ(got.size(), want.size());
-    for (size_t k = 0; k < got.size(); ++k) EXPECT_EQ(Distance(got[k], want[k]), 0) << "result " << k;
+    for (size_t k = 0; k < got.size(); ++k)
+      EXPECT_EQ(Distance(got[k], want[k]), 0) << "result " << k;
   }
 }
 
@@ -149,7 +156,8 @@ TEST(NativeOps, RepeatsAndBlocks) {
   for (const int64_t axis : {0, 1, 3, -2}) {
     b.Output(b.Op("ArgMax", {x}, {Int("axis", axis)}));
     b.Output(b.Op("ArgMin", {x}, {Int("axis", axis), Int("keepdims", 0)}));
-    b.Output(b.Op("ArgMax", {b.Op("Floor", {x})}, {Int("axis", axis), Int("select_last_index", 1)}));
+    b.Output(
+        b.Op("ArgMax", {b.Op("Floor", {x})}, {Int("axis", axis), Int("select_last_index", 1)}));
   }
   ExpectNative(b);
   ExpectAgrees(b, {{"x", RandomTensor(random, {2, 8, 4, 6})}}, 0);
@@ -206,8 +214,10 @@ TEST(NativeOps, TransposedConvolution) {
       const auto x = b.Input("x", {2, 8, 5, 4});
       std::vector<ir::Attribute> all = attributes;
       all.push_back(Int("group", group));
-      b.Output(b.Op("ConvTranspose", {x, b.Const(RandomTensor(random, {8, 3, 3, 3})),
-                                      b.Const(RandomTensor(random, {3 * group}))}, all));
+      b.Output(b.Op("ConvTranspose",
+                    {x, b.Const(RandomTensor(random, {8, 3, 3, 3})),
+                     b.Const(RandomTensor(random, {3 * group}))},
+                    all));
       ExpectNative(b);
       ExpectAgrees(b, {{"x", RandomTensor(random, {2, 8, 5, 4})}});
     }
@@ -242,8 +252,9 @@ TEST(NativeOps, OpsThatRuntimesWriteIntoTransformers) {
   contrib("SkipSimplifiedLayerNormalization", {x, skip, row()});
   b.Output(b.Op("RMSNormalization", {x, row()}));
   ExpectNative(b);
-  ExpectAgrees(b, {{"x", RandomTensor(random, {2, 3, 40})},
-                   {"skip", RandomTensor(random, {2, 3, 40})}}, 2e-6);
+  ExpectAgrees(
+      b, {{"x", RandomTensor(random, {2, 3, 40})}, {"skip", RandomTensor(random, {2, 3, 40})}},
+      2e-6);
 }
 
 }  // namespace

@@ -37,8 +37,8 @@ ir::ValueRef LayerNorm(Builder& b, ir::ValueRef x, Philox& random, int64_t width
 
 ir::ValueRef Gelu(Builder& b, ir::ValueRef x, int form) {
   if (form >= 3) {  // by tanh
-    const auto cube = form == 3 ? b.Op("Pow", {x, Scalar(b, 3)})
-                                : b.Op("Mul", {b.Op("Mul", {x, x}), x});
+    const auto cube =
+        form == 3 ? b.Op("Pow", {x, Scalar(b, 3)}) : b.Op("Mul", {b.Op("Mul", {x, x}), x});
     const auto inner = b.Op("Add", {x, b.Op("Mul", {Scalar(b, 0.044715f), cube})});
     const auto t = b.Op("Tanh", {b.Op("Mul", {inner, Scalar(b, 0.79788456f)})});
     return b.Op("Mul", {b.Op("Mul", {x, Scalar(b, 0.5f)}), b.Op("Add", {Scalar(b, 1), t})});
@@ -198,7 +198,8 @@ TEST(Patterns, AttentionInAllForms) {
       const auto kernels = Kernels(b.model);
       EXPECT_EQ(Count(kernels, "own:attention"), 1);
       EXPECT_EQ(Count(kernels, "onednn:matmul:f32"), 3);
-      EXPECT_EQ(kernels.size(), form.rank3 ? 5u : 4u) << fmt::format("{}", fmt::join(kernels, ", "));
+      EXPECT_EQ(kernels.size(), form.rank3 ? 5u : 4u)
+          << fmt::format("{}", fmt::join(kernels, ", "));
       std::vector<float> m(static_cast<size_t>(samples * 10), 0);
       m[3] = m.back() = -10000;
       ExpectAgrees(b, {{"x", RandomTensor(random, {samples, 10, width})},
@@ -282,8 +283,8 @@ TEST(Transformer, RowsDoNotDependOnTheBatch) {
     Feeds one;
     for (const auto& [name, tensor] : feeds) {
       const auto all = tensor.data<int64_t>();
-      one[name] = ir::Tensor::Of<int64_t>(
-          {1, 12}, {all.begin() + row * 12, all.begin() + (row + 1) * 12});
+      one[name] =
+          ir::Tensor::Of<int64_t>({1, 12}, {all.begin() + row * 12, all.begin() + (row + 1) * 12});
     }
     const auto alone = RunEngine(model, one);
     for (size_t i = 0; i < 2; ++i) {
@@ -295,8 +296,8 @@ TEST(Transformer, RowsDoNotDependOnTheBatch) {
   }
 }
 
-// A quantized layer as the quantizer writes it: 8 bits into each product, floats between them. Every
-// quantized value of the reference's own run is met within one step.
+// A quantized layer as the quantizer writes it: 8 bits into each product, floats between them.
+// Every quantized value of the reference's own run is met within one step.
 TEST(TransformerInt8, LayerIsWithinOneStep) {
   Philox random(78);
   Builder b;
@@ -312,7 +313,8 @@ TEST(TransformerInt8, LayerIsWithinOneStep) {
                 {Int("axis", 1)});
   };
   const auto linear = [&](ir::ValueRef x, int64_t in, int64_t out) {
-    return b.Op("Add", {b.Op("MatMul", {x, weights(in, out)}), b.Const(RandomTensor(random, {out}))});
+    return b.Op("Add",
+                {b.Op("MatMul", {x, weights(in, out)}), b.Const(RandomTensor(random, {out}))});
   };
   const auto x = b.Input("x", {2, 12, width});
   const auto normal = LayerNorm(b, x, random, width);

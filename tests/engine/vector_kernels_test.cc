@@ -24,8 +24,9 @@ void AtEveryLevel(F f) {
 
 // All magnitudes and both signs, ends of ranges, and the places where formulas change over.
 std::vector<float> Probes() {
-  std::vector<float> x{0.0f, -0.0f, 1.0f, -1.0f, 0.99999f, 1.00001f, 0.61f, 0.62f, -88.0f, 88.7f,
-                       89.5f, -104.0f, -90.0f, 1e30f, -1e30f, INFINITY, -INFINITY, NAN, 3.9f, 4.1f};
+  std::vector<float> x{0.0f,   -0.0f,    1.0f,      -1.0f, 0.99999f, 1.00001f, 0.61f,
+                       0.62f,  -88.0f,   88.7f,     89.5f, -104.0f,  -90.0f,   1e30f,
+                       -1e30f, INFINITY, -INFINITY, NAN,   3.9f,     4.1f};
   Philox random(60);
   for (int i = 0; i < 4000; ++i) {
     const float exponent = -20.0f + 30.0f * static_cast<float>(i) / 4000.0f;
@@ -36,8 +37,8 @@ std::vector<float> Probes() {
 }
 
 // |got - want| within `ulps` units of the last place of want, plus `absolute`.
-void ExpectNear(const std::vector<float>& x, const std::vector<float>& got,
-                double (*want)(double), double ulps, double absolute) {
+void ExpectNear(const std::vector<float>& x, const std::vector<float>& got, double (*want)(double),
+                double ulps, double absolute) {
   for (size_t i = 0; i < x.size(); ++i) {
     const double exact = want(static_cast<double>(x[i]));
     if (std::isnan(exact)) {
@@ -67,7 +68,9 @@ TEST(Transcendental, CloseToTheExactFunctionAndTheSameEverywhere) {
       {"tanh", simd::TanhFloats, [](double v) { return std::tanh(v); }, 4, 0},
       {"sigmoid", simd::SigmoidFloats, [](double v) { return 1 / (1 + std::exp(-v)); }, 5, 1e-38},
       {"gelu", simd::GeluFloats,
-       [](double v) { return v < -30 ? (std::isinf(v) ? NAN : -0.0) : v * 0.5 * std::erfc(-v * M_SQRT1_2); },
+       [](double v) {
+         return v < -30 ? (std::isinf(v) ? NAN : -0.0) : v * 0.5 * std::erfc(-v * M_SQRT1_2);
+       },
        4, 3e-7},
       {"gelu-tanh", simd::GeluTanhFloats,
        [](double v) {
@@ -127,7 +130,8 @@ TEST(LayerNorm, MatchesTheDefinitionAsFloatsAndBytes) {
     const int64_t rows = 5;
     std::vector<float> x = RandomFloats(random, rows * width, 2);
     for (float& v : x) v += 100;  // a mean that squares would drown the variance in
-    const std::vector<float> gain = RandomFloats(random, width), shift = RandomFloats(random, width);
+    const std::vector<float> gain = RandomFloats(random, width),
+                             shift = RandomFloats(random, width);
     const simd::ByteGrid grid{0.02f, -128, 127, 0};
     std::vector<std::vector<float>> seen;
     AtEveryLevel([&] {
@@ -169,9 +173,9 @@ TEST(Attention, MatchesTheDefinition) {
     bool turned;  // depth strided, rows dense: K^T as it is
     int mask;     // 0 none, 1 per key, 2 full
   };
-  for (const Case& c : {Case{128, 128, 64, 64, false, 1}, Case{5, 7, 3, 2, false, 2},
-                        Case{17, 33, 20, 40, true, 2}, Case{1, 1, 1, 1, false, 0},
-                        Case{9, 16, 64, 16, true, 0}, Case{3, 40, 8, 33, false, 1}}) {
+  for (const Case& c :
+       {Case{128, 128, 64, 64, false, 1}, Case{5, 7, 3, 2, false, 2}, Case{17, 33, 20, 40, true, 2},
+        Case{1, 1, 1, 1, false, 0}, Case{9, 16, 64, 16, true, 0}, Case{3, 40, 8, 33, false, 1}}) {
     SCOPED_TRACE(fmt::format("{} {} {} {}", c.queries, c.keys, c.depth, c.value_depth));
     simd::AttentionShape s;
     s.queries = c.queries, s.keys = c.keys, s.depth = c.depth, s.value_depth = c.value_depth;
@@ -204,8 +208,8 @@ TEST(Attention, MatchesTheDefinition) {
       for (int64_t d = 0; d < c.value_depth; ++d) {
         double& to = want[static_cast<size_t>(i * c.value_depth + d)];
         for (int64_t j = 0; j < c.keys; ++j)
-          to += e[static_cast<size_t>(j)] / sum *
-                v[static_cast<size_t>(j * s.v_row + d * s.v_depth)];
+          to +=
+              e[static_cast<size_t>(j)] / sum * v[static_cast<size_t>(j * s.v_row + d * s.v_depth)];
       }
     }
     std::vector<float> scratch(static_cast<size_t>(simd::AttentionScratch(s)));

@@ -58,11 +58,11 @@ template <int Rows, int Vectors>
 AZ_INLINE void AttentionBody(const AttentionShape& s, const float* q, const float* k,
                              const float* v, const float* mask, void* y, float* scratch) {
   const int64_t keys = (s.keys + 15) / 16 * 16, values = (s.value_depth + 15) / 16 * 16;
-  float* keys_turned = scratch;                       // [depth, keys]
-  float* dense = keys_turned + s.depth * keys;        // [keys, values]
-  float* queries = dense + s.keys * values;           // [kBlock, depth]
-  float* scores = queries + kBlock * s.depth;         // [kBlock, keys]
-  float* sums = scores + kBlock * keys;               // [kBlock, values]
+  float* keys_turned = scratch;                 // [depth, keys]
+  float* dense = keys_turned + s.depth * keys;  // [keys, values]
+  float* queries = dense + s.keys * values;     // [kBlock, depth]
+  float* scores = queries + kBlock * s.depth;   // [kBlock, keys]
+  float* sums = scores + kBlock * keys;         // [kBlock, values]
   // Sixteen keys at a time, so that both sides stay in cache; the scale goes in with them.
   for (int64_t j = 0; j < keys; j += 16) {
     const int64_t some = s.keys - j < 16 ? s.keys - j : 16;
@@ -142,14 +142,14 @@ int64_t AttentionScratch(const AttentionShape& s) {
   return s.depth * keys + s.keys * values + kBlock * (s.depth + keys + values);
 }
 
-#define AZ_HEAD_PARAMETERS                                                           \
-  (const AttentionShape& s, const float* q, const float* k, const float* v,          \
-   const float* mask, void* y, float* scratch)
+#define AZ_HEAD_PARAMETERS                                                                     \
+  (const AttentionShape& s, const float* q, const float* k, const float* v, const float* mask, \
+   void* y, float* scratch)
 
 #if defined(__x86_64__) && defined(__GNUC__)
 // Tiles as the registers of each set hold them: 32 of 16 floats, 16 of 8, 16 of 4.
-__attribute__((AZ_FUSED target("avx512f,avx512bw,avx512vl,avx512dq,fma"))) static void
-    AttentionHead512 AZ_HEAD_PARAMETERS {
+__attribute__((AZ_FUSED target(
+    "avx512f,avx512bw,avx512vl,avx512dq,fma"))) static void AttentionHead512 AZ_HEAD_PARAMETERS {
   AttentionBody<8, 2>(s, q, k, v, mask, y, scratch);
 }
 __attribute__((AZ_FUSED target("avx2,fma"))) static void AttentionHead256 AZ_HEAD_PARAMETERS {

@@ -13,7 +13,7 @@ namespace assize::engine::simd {
 // Of one head; steps in elements.
 struct AttentionShape {
   int64_t queries = 0, keys = 0, depth = 0, value_depth = 0;
-  int64_t q_row = 0, q_depth = 1;   // from one query to the next, and along its depth
+  int64_t q_row = 0, q_depth = 1;  // from one query to the next, and along its depth
   int64_t k_row = 0, k_depth = 1;
   int64_t v_row = 0, v_depth = 1;
   int64_t y_row = 0, y_depth = 1;

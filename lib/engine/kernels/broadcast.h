@@ -28,9 +28,19 @@ BroadcastPlan PlanBroadcast(std::span<const int64_t> dims,
                             const std::vector<int64_t>& out);
 
 enum class Pairwise {
-  kEqual, kLess, kGreater, kLessOrEqual, kGreaterOrEqual,  // to bool
-  kAnd, kOr, kXor,                                         // of bools
-  kAdd, kSub, kMul, kMin, kMax,                            // of one type; integers wrap
+  kEqual,
+  kLess,
+  kGreater,
+  kLessOrEqual,
+  kGreaterOrEqual,  // to bool
+  kAnd,
+  kOr,
+  kXor,  // of bools
+  kAdd,
+  kSub,
+  kMul,
+  kMin,
+  kMax,  // of one type; integers wrap
 };
 std::optional<Pairwise> PairwiseFromName(std::string_view op_type);
 bool GivesBool(Pairwise op);

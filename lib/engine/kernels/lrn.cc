@@ -13,8 +13,8 @@ AZ_INLINE vec::F16 Root(vec::F16 v) {
 }
 
 // The denominators of one row, before the power, for beta 3/4: nearly every model's.
-AZ_INLINE void LrnRowsOfThreeQuartersBody(const float* x, float* y, int64_t rows, int64_t channels, int64_t size,
-                           float factor, float bias, float* scratch) {
+AZ_INLINE void LrnRowsOfThreeQuartersBody(const float* x, float* y, int64_t rows, int64_t channels,
+                                          int64_t size, float factor, float bias, float* scratch) {
   const int64_t before = (size - 1) / 2, whole = (channels + 15) / 16 * 16;
   for (int64_t i = 0; i < whole + size + 16; ++i) scratch[i] = 0.0f;
   float* squares = scratch + before;

@@ -27,10 +27,10 @@ void RunRecurrent(const RecurrentShape& s, const float* x, const float* w, const
                   const float* r_last, const float* bw, const float* br, float* h, float* c,
                   float* y, float* scratch) {
   const int64_t width = s.width(), hidden = s.hidden, last = (hidden + 15) / 16 * 16;
-  float* of_x = scratch;                            // [steps * batch, width]
-  float* of_h = of_x + s.steps * s.batch * width;   // [batch, width]
-  float* gated = of_h + s.batch * width;            // [batch, hidden]
-  float* of_gated = gated + s.batch * hidden;       // [batch, last]
+  float* of_x = scratch;                           // [steps * batch, width]
+  float* of_h = of_x + s.steps * s.batch * width;  // [batch, width]
+  float* gated = of_h + s.batch * width;           // [batch, hidden]
+  float* of_gated = gated + s.batch * hidden;      // [batch, last]
   PanelProduct(x, s.inputs, w, width, s.inputs, of_x, width, s.steps * s.batch, width);
   for (int64_t step = 0; step < s.steps; ++step) {
     const int64_t t = s.reverse ? s.steps - 1 - step : step;

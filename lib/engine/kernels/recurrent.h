@@ -18,9 +18,9 @@ struct RecurrentShape {
 };
 int64_t RecurrentScratch(const RecurrentShape& shape);  // floats
 
-// x [steps, batch, inputs]; w [inputs, width], r [hidden, width], bw and br [width]; GRU also r_last
-// [hidden, hidden rounded up to 16], the part of r for its last gate. State h, c [batch, hidden]
-// goes in and out (c null for GRU). y may be null.
+// x [steps, batch, inputs]; w [inputs, width], r [hidden, width], bw and br [width]; GRU also
+// r_last [hidden, hidden rounded up to 16], the part of r for its last gate. State h, c [batch,
+// hidden] goes in and out (c null for GRU). y may be null.
 void RunRecurrent(const RecurrentShape& shape, const float* x, const float* w, const float* r,
                   const float* r_last, const float* bw, const float* br, float* h, float* c,
                   float* y, float* scratch);

@@ -58,7 +58,8 @@ void Run(const float* src, float* dst, int64_t begin, int64_t end, int64_t terms
       std::fill(lane, lane + 8, Start(kKind));
       int64_t i = 0;
       for (; i + 8 <= terms; i += 8) {
-        for (int64_t k = 0; k < 8; ++k) lane[k] = Step(kKind, lane[k], static_cast<double>(x[i + k]));
+        for (int64_t k = 0; k < 8; ++k)
+          lane[k] = Step(kKind, lane[k], static_cast<double>(x[i + k]));
       }
       for (int64_t k = 0; i < terms; ++i, ++k)
         lane[k] = Step(kKind, lane[k], static_cast<double>(x[i]));

@@ -5,18 +5,18 @@
 
 namespace assize::engine::simd {
 
-#define AZ_MAP(Name, Expression)                                            \
-  AZ_INLINE void Name##Body(const float* src, float* dst, int64_t count) {  \
-    int64_t i = 0;                                                          \
-    for (; i + 16 <= count; i += 16) {                                      \
-      const vec::F16 x = vec::Load(src + i);                                \
-      vec::Store(dst + i, Expression);                                      \
-    }                                                                       \
-    if (i < count) {                                                        \
-      const vec::F16 x = vec::LoadPart(src + i, count - i, 0.0f);           \
-      vec::StorePart(dst + i, Expression, count - i);                       \
-    }                                                                       \
-  }                                                                         \
+#define AZ_MAP(Name, Expression)                                           \
+  AZ_INLINE void Name##Body(const float* src, float* dst, int64_t count) { \
+    int64_t i = 0;                                                         \
+    for (; i + 16 <= count; i += 16) {                                     \
+      const vec::F16 x = vec::Load(src + i);                               \
+      vec::Store(dst + i, Expression);                                     \
+    }                                                                      \
+    if (i < count) {                                                       \
+      const vec::F16 x = vec::LoadPart(src + i, count - i, 0.0f);          \
+      vec::StorePart(dst + i, Expression, count - i);                      \
+    }                                                                      \
+  }                                                                        \
   AZ_VARIANTS(Name, (const float* src, float* dst, int64_t count), (src, dst, count))
 
 AZ_MAP(ExpFloats, vec::Exp(x))

@@ -22,22 +22,20 @@
 #endif
 
 #if defined(__x86_64__) && defined(__GNUC__)
-#define AZ_VARIANTS_WITH(Rules, Name, Parameters, Arguments)                      \
-  __attribute__((Rules target("avx512f,avx512bw,avx512vl,avx512dq,fma"))) static \
-      void Name##512 Parameters {                                                 \
-    Name##Body Arguments;                                                         \
-  }                                                                               \
-  __attribute__((Rules target("avx2,fma"))) static void Name##256 Parameters {    \
-    Name##Body Arguments;                                                         \
-  }                                                                               \
-  __attribute__((Rules target("sse2"))) static void Name##128 Parameters {        \
-    Name##Body Arguments;                                                         \
-  }                                                                               \
-  void Name Parameters {                                                          \
-    const int now = simd::CurrentLevel();                                         \
-    if (now == 2) return Name##512 Arguments;                                     \
-    if (now == 1) return Name##256 Arguments;                                     \
-    Name##128 Arguments;                                                          \
+#define AZ_VARIANTS_WITH(Rules, Name, Parameters, Arguments)                                       \
+  __attribute__((                                                                                  \
+      Rules target("avx512f,avx512bw,avx512vl,avx512dq,fma"))) static void Name##512 Parameters {  \
+    Name##Body Arguments;                                                                          \
+  }                                                                                                \
+  __attribute__((Rules target("avx2,fma"))) static void Name##256 Parameters {                     \
+    Name##Body Arguments;                                                                          \
+  }                                                                                                \
+  __attribute__((Rules target("sse2"))) static void Name##128 Parameters { Name##Body Arguments; } \
+  void Name Parameters {                                                                           \
+    const int now = simd::CurrentLevel();                                                          \
+    if (now == 2) return Name##512 Arguments;                                                      \
+    if (now == 1) return Name##256 Arguments;                                                      \
+    Name##128 Arguments;                                                                           \
   }
 #else
 #define AZ_VARIANTS_WITH(Rules, Name, Parameters, Arguments) \
