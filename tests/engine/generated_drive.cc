@@ -35,8 +35,13 @@ bool Exact(const ir::Node& node) {
   return kExact.contains(node.op_type);
 }
 
+// Many steps in one node, each with roundings that the next one takes up.
+bool Recurs(const ir::Node& node) {
+  return node.op_type == "LSTM" || node.op_type == "GRU" || node.op_type == "RNN" || node.has_subgraphs();
+}
+
 // A rounding's worth of noise on each element, in the measure of the type and of the largest magnitude.
-ir::Tensor WithNoise(const ir::Tensor& tensor, Philox& random) {
+ir::Tensor WithNoise(const ir::Tensor& tensor, Philox& random, double relative) {
   if (tensor.dtype() != DType::kFloat) {
     if (tensor.dtype() != DType::kFloat16 && tensor.dtype() != DType::kBfloat16) return tensor;
     // The last bit of some elements.
@@ -52,7 +57,7 @@ ir::Tensor WithNoise(const ir::Tensor& tensor, Philox& random) {
     if (std::isfinite(value)) largest = std::max(largest, std::fabs(static_cast<double>(value)));
   }
   for (float& value : values) {
-    const double noise = 4e-6 * (2 * random.NextDouble() - 1);
+    const double noise = relative * (2 * random.NextDouble() - 1);
     if (std::isfinite(value)) value = static_cast<float>(value + noise * (std::fabs(static_cast<double>(value)) + largest));
   }
   return ir::Tensor::Of<float>(tensor.dims(), values);
@@ -104,7 +109,9 @@ std::optional<Stepped> NoisyRun(const Generated& g, const std::map<std::string, 
       if (!node.outputs[i]) continue;
       RuntimeValue& result = (*results)[i];
       stepped.finite = stepped.finite && AllFinite(result);
-      if (seed != 0 && result.is_tensor() && !Exact(node)) result.tensor = WithNoise(result.tensor, random);
+      if (seed != 0 && result.is_tensor() && !Exact(node)) {
+        result.tensor = WithNoise(result.tensor, random, Recurs(node) ? 1e-4 : 4e-6);
+      }
       values[node.outputs[i].index] = std::move(result);
     }
   }
@@ -184,7 +191,8 @@ std::string Disagreement(const Generated& g, const std::map<std::string, ir::Ten
       ran = true;
     }
     // What a maximum, a sum or a quantization makes of NaN and infinities, ONNX leaves open; their form it does not.
-    if (!finite && SameForm(got[i], expected)) continue;
+    // (Where it counts distinct or nonzero elements, of the form only the rank.)
+    if (!finite && got[i].dtype() == expected.dtype() && got[i].rank() == expected.rank()) continue;
     double spread = 0;
     bool any_form = false, any_pattern = false;
     for (const auto& results : noisy) {
@@ -208,6 +216,11 @@ std::string Disagreement(const Generated& g, const std::map<std::string, ir::Ten
                        apart.largest, spread, comparable ? First(got[i], expected) : "");
   }
   return "";
+}
+
+bool HasLoop(const ir::Graph& graph) {
+  const std::vector<ir::NodeRef> nodes = graph.nodes();
+  return std::any_of(nodes.begin(), nodes.end(), [&](ir::NodeRef ref) { return graph.node(ref).op_type == "Loop"; });
 }
 
 bool SameBits(const std::vector<ir::Tensor>& a, const std::vector<ir::Tensor>& b) {
@@ -238,7 +251,8 @@ Outcome Drive(const Generated& generated) {
     (void)Describe(**program);
     Session session(*program);
     got = session.Run(g.feeds);
-    (void)session.Run(g.other_feeds);
+    // Other feeds may ask a loop for any number of rounds, and its budget is made for models that need many.
+    if (!HasLoop(g.model.graph)) (void)session.Run(g.other_feeds);
     const auto again = session.Run(g.feeds);
     if (got.ok() != again.ok()) {
       outcome.finding = "a second run differs: " + Message(got.ok() ? again.status() : got.status());

@@ -306,7 +306,7 @@ void Generator::ControlFlow() {
     return;
   }
   if (kind == 2) {
-    const int64_t trips = Int(e_.Below(5));
+    const int64_t trips = e_.Below(5);
     const bool scan = e_.OneIn(2);
     Attributes attributes = {Named("body", Body([&](ir::Editor& edit) {
       edit.AddInput(NewName("i"), ir::Type::TensorOf(DType::kInt64, std::vector<int64_t>{}));
