@@ -186,6 +186,7 @@ std::string Disagreement(const Generated& g, const std::map<std::string, ir::Ten
       for (int run = 1; run <= kNoisyRuns && finite; ++run) {
         auto results = NoisyRun(g, feeds, static_cast<uint64_t>(run));
         if (!results) return "";  // whether it runs at all hangs on a rounding
+        finite = results->finite;
         noisy.push_back(std::move(results->outputs));
       }
       ran = true;
