@@ -13,7 +13,8 @@ int64_t Between(Philox& r, int64_t low, int64_t high) {
 }
 
 ir::Shape Image(Philox& r, int64_t channels = 0) {
-  return {Between(r, 1, 2), channels > 0 ? channels : Between(r, 1, 40), Between(r, 4, 13), Between(r, 4, 13)};
+  return {Between(r, 1, 2), channels > 0 ? channels : Between(r, 1, 40), Between(r, 4, 13),
+          Between(r, 4, 13)};
 }
 
 ValueRef Fed(Builder& b, Philox& r, Feeds& feeds, const ir::Shape& dims, float spread = 1) {
@@ -34,7 +35,8 @@ ValueRef Grid(Builder& b, Philox& r, ValueRef x, float spread = 4) {
 void OutputOnGrid(Builder& b, Philox& r, ValueRef y, float spread) {
   const bool is_signed = r.NextBelow(2) == 1;
   const float scale = spread / 128 * (0.7f + 0.6f * static_cast<float>(r.NextDouble()));
-  b.Output(b.Quantize(y, scale, static_cast<int>(Between(r, 100, 156)) - (is_signed ? 128 : 0), is_signed));
+  b.Output(b.Quantize(y, scale, static_cast<int>(Between(r, 100, 156)) - (is_signed ? 128 : 0),
+                      is_signed));
 }
 
 ir::Tensor Bytes(Philox& r, DType dtype, const ir::Shape& dims) {
@@ -51,8 +53,10 @@ ValueRef Weights(Builder& b, Philox& r, const ir::Shape& dims, int64_t axis) {
   const ir::Shape form = per_channel ? ir::Shape{count} : ir::Shape{};
   std::vector<ir::Attribute> attributes;
   if (per_channel) attributes = {Int("axis", axis)};
-  return b.Op("DequantizeLinear", {b.Const(Bytes(r, DType::kInt8, dims)), b.Const<float>(form, scales),
-                                   b.Const(ir::Tensor::Zeros(DType::kInt8, form))}, attributes);
+  return b.Op("DequantizeLinear",
+              {b.Const(Bytes(r, DType::kInt8, dims)), b.Const<float>(form, scales),
+               b.Const(ir::Tensor::Zeros(DType::kInt8, form))},
+              attributes);
 }
 
 struct ConvForm {
@@ -73,7 +77,8 @@ MakeCase QuantizedConv(ConvForm form) {
     const ValueRef w = Weights(b, r, {outputs, channels / group, form.kernel, form.kernel}, 0);
     const int64_t pad = form.kernel / 2, stride = form.residual ? 1 : Between(r, 1, 2);
     ValueRef y = b.Op("Conv", {x, w, b.Const(RandomTensor(r, {outputs}))},
-                      {Ints("pads", {pad, pad, pad, pad}), Ints("strides", {stride, stride}), Int("group", group)});
+                      {Ints("pads", {pad, pad, pad, pad}), Ints("strides", {stride, stride}),
+                       Int("group", group)});
     if (form.residual) {
       y = b.Op("Add", {y, Grid(b, r, Fed(b, r, feeds, {dims[0], outputs, dims[2], dims[3]}))});
     }
@@ -84,7 +89,8 @@ MakeCase QuantizedConv(ConvForm form) {
 }
 
 // Unary op between two grids, or in float.
-MakeCase Unary(const std::string& op, bool quantized, std::vector<ir::Attribute> attributes = {}, bool positive = false) {
+MakeCase Unary(const std::string& op, bool quantized, std::vector<ir::Attribute> attributes = {},
+               bool positive = false) {
   return [=](Builder& b, Philox& r, Feeds& feeds) {
     ValueRef x = Fed(b, r, feeds, Image(r), 2);
     if (positive) x = b.Op("Add", {b.Op("Abs", {x}), b.Const<float>({}, {0.1f})});
@@ -111,7 +117,8 @@ MakeCase Pool(const std::string& op, bool quantized) {
     std::vector<ir::Attribute> attributes;
     if (op.find("Global") == std::string::npos) {
       const int64_t kernel = Between(r, 2, 3), stride = Between(r, 1, 2);
-      attributes = {Ints("kernel_shape", {kernel, kernel}), Ints("strides", {stride, stride}), Ints("pads", {1, 1, 1, 1})};
+      attributes = {Ints("kernel_shape", {kernel, kernel}), Ints("strides", {stride, stride}),
+                    Ints("pads", {1, 1, 1, 1})};
     }
     if (!quantized) return b.Output(b.Op(op, {x}, attributes));
     OutputOnGrid(b, r, b.Op(op, {Grid(b, r, x)}, attributes), op == "MaxPool" ? 4 : 2);
@@ -128,11 +135,14 @@ MakeCase MatMul(bool quantized, bool both_fed) {
       w = Fed(b, r, feeds, {2, inner, columns});
       if (quantized) w = Grid(b, r, w);
     } else {
-      w = quantized ? Weights(b, r, {inner, columns}, 1) : b.Const(RandomTensor(r, {inner, columns}));
+      w = quantized ? Weights(b, r, {inner, columns}, 1)
+                    : b.Const(RandomTensor(r, {inner, columns}));
     }
     const ValueRef y = b.Op("MatMul", {x, w});
     if (!quantized) return b.Output(y);
-    OutputOnGrid(b, r, y, static_cast<float>((both_fed ? 4.0 : 1.2) * std::sqrt(static_cast<double>(inner)) + 1));
+    OutputOnGrid(
+        b, r, y,
+        static_cast<float>((both_fed ? 4.0 : 1.2) * std::sqrt(static_cast<double>(inner)) + 1));
   };
 }
 
@@ -141,10 +151,12 @@ MakeCase FloatConv(bool depthwise, const std::string& op = "Conv") {
     const int64_t channels = Between(r, 1, 33), outputs = depthwise ? channels : Between(r, 1, 33);
     const ValueRef x = Fed(b, r, feeds, Image(r, channels));
     const int64_t kernel = r.NextBelow(3) == 0 ? 1 : 3;
-    const ir::Shape dims = op == "Conv" ? ir::Shape{outputs, depthwise ? 1 : channels, kernel, kernel}
-                                        : ir::Shape{channels, outputs, kernel, kernel};
+    const ir::Shape dims = op == "Conv"
+                               ? ir::Shape{outputs, depthwise ? 1 : channels, kernel, kernel}
+                               : ir::Shape{channels, outputs, kernel, kernel};
     ValueRef y = b.Op(op, {x, b.Const(RandomTensor(r, dims)), b.Const(RandomTensor(r, {outputs}))},
-                      {Ints("pads", {kernel / 2, kernel / 2, kernel / 2, kernel / 2}), Int("group", depthwise ? channels : 1)});
+                      {Ints("pads", {kernel / 2, kernel / 2, kernel / 2, kernel / 2}),
+                       Int("group", depthwise ? channels : 1)});
     if (r.NextBelow(2) == 0) y = b.Op("Relu", {y});
     b.Output(y);
   };
@@ -164,21 +176,24 @@ void LayerNorm(Builder& b, Philox& r, Feeds& feeds) {
   const ValueRef square = b.Op("Pow", {centered, b.Const<float>({}, {2})});
   const ValueRef variance = b.Op("ReduceMean", {square}, {Ints("axes", {-1})});
   const ValueRef root = b.Op("Sqrt", {b.Op("Add", {variance, b.Const<float>({}, {1e-5f})})});
-  const ValueRef y = b.Op("Mul", {b.Op("Div", {centered, root}), b.Const(RandomTensor(r, {width}))});
+  const ValueRef y =
+      b.Op("Mul", {b.Op("Div", {centered, root}), b.Const(RandomTensor(r, {width}))});
   b.Output(b.Op("Add", {y, b.Const(RandomTensor(r, {width}))}));
 }
 
 void Gelu(Builder& b, Philox& r, Feeds& feeds) {
   const ValueRef x = Fed(b, r, feeds, {Between(r, 1, 9), Between(r, 1, 130)}, 2);
   const ValueRef erf = b.Op("Erf", {b.Op("Div", {x, b.Const<float>({}, {1.4142135f})})});
-  b.Output(b.Op("Mul", {b.Op("Mul", {x, b.Op("Add", {erf, b.Const<float>({}, {1})})}), b.Const<float>({}, {0.5f})}));
+  b.Output(b.Op("Mul", {b.Op("Mul", {x, b.Op("Add", {erf, b.Const<float>({}, {1})})}),
+                        b.Const<float>({}, {0.5f})}));
 }
 
 void Attention(Builder& b, Philox& r, Feeds& feeds) {
   const int64_t heads = Between(r, 1, 4), width = Between(r, 4, 33), length = Between(r, 2, 40);
   const auto part = [&](std::vector<int64_t> order) {
     const ValueRef x = Fed(b, r, feeds, {1, length, heads * width});
-    return b.Op("Transpose", {b.Op("Reshape", {x, b.Const<int64_t>({4}, {1, length, heads, width})})},
+    return b.Op("Transpose",
+                {b.Op("Reshape", {x, b.Const<int64_t>({4}, {1, length, heads, width})})},
                 {Ints("perm", std::move(order))});
   };
   const ValueRef q = part({0, 2, 1, 3}), k = part({0, 2, 3, 1}), v = part({0, 2, 1, 3});
@@ -190,26 +205,32 @@ MakeCase Recurrent(const std::string& op, int64_t gates) {
   return [=](Builder& b, Philox& r, Feeds& feeds) {
     const int64_t width = Between(r, 1, 20), hidden = Between(r, 1, 20);
     const ValueRef x = Fed(b, r, feeds, {Between(r, 1, 9), Between(r, 1, 3), width});
-    b.Output(b.Op(op, {x, b.Const(RandomTensor(r, {1, gates * hidden, width}, 0.3f)),
-                       b.Const(RandomTensor(r, {1, gates * hidden, hidden}, 0.3f)),
-                       b.Const(RandomTensor(r, {1, 2 * gates * hidden}))}, {Int("hidden_size", hidden)}));
+    b.Output(b.Op(op,
+                  {x, b.Const(RandomTensor(r, {1, gates * hidden, width}, 0.3f)),
+                   b.Const(RandomTensor(r, {1, gates * hidden, hidden}, 0.3f)),
+                   b.Const(RandomTensor(r, {1, 2 * gates * hidden}))},
+                  {Int("hidden_size", hidden)}));
   };
 }
 
-void Quantize(Builder& b, Philox& r, Feeds& feeds) { OutputOnGrid(b, r, Fed(b, r, feeds, Image(r)), 4); }
+void Quantize(Builder& b, Philox& r, Feeds& feeds) {
+  OutputOnGrid(b, r, Fed(b, r, feeds, Image(r)), 4);
+}
 
 void Dequantize(Builder& b, Philox& r, Feeds& feeds) {
   const ir::Shape dims = Image(r);
   feeds["q"] = Bytes(r, DType::kUint8, dims);
-  b.Output(b.Dequantize(b.Input("q", dims, DType::kUint8), 0.0317f, static_cast<int>(Between(r, 0, 255))));
+  b.Output(b.Dequantize(b.Input("q", dims, DType::kUint8), 0.0317f,
+                        static_cast<int>(Between(r, 0, 255))));
 }
 
 void IntegerProduct(Builder& b, Philox& r, Feeds& feeds) {
   const int64_t rows = Between(r, 1, 9), inner = Between(r, 1, 80), columns = Between(r, 1, 40);
   feeds["a"] = Bytes(r, DType::kUint8, {rows, inner});
   const ValueRef a = b.Input("a", {rows, inner}, DType::kUint8);
-  b.Output(b.Op("MatMulInteger", {a, b.Const(Bytes(r, DType::kInt8, {inner, columns})),
-                                  b.Zero(static_cast<int>(Between(r, 0, 255)), false), b.Zero(3, true)}));
+  b.Output(b.Op("MatMulInteger",
+                {a, b.Const(Bytes(r, DType::kInt8, {inner, columns})),
+                 b.Zero(static_cast<int>(Between(r, 0, 255)), false), b.Zero(3, true)}));
 }
 
 // Moved between equal grids: the bytes themselves.
@@ -234,39 +255,49 @@ void BatchNorm(Builder& b, Philox& r, Feeds& feeds) {
   const int64_t c = dims[1];
   std::vector<float> variance(static_cast<size_t>(c));
   for (float& v : variance) v = 0.2f + static_cast<float>(r.NextDouble());
-  b.Output(b.Op("BatchNormalization", {Fed(b, r, feeds, dims), b.Const(RandomTensor(r, {c})), b.Const(RandomTensor(r, {c})),
-                                       b.Const(RandomTensor(r, {c})), b.Const<float>({c}, variance)}));
+  b.Output(b.Op("BatchNormalization", {Fed(b, r, feeds, dims), b.Const(RandomTensor(r, {c})),
+                                       b.Const(RandomTensor(r, {c})), b.Const(RandomTensor(r, {c})),
+                                       b.Const<float>({c}, variance)}));
 }
 
 void ReduceMean(Builder& b, Philox& r, Feeds& feeds) {
-  b.Output(b.Op("ReduceMean", {Fed(b, r, feeds, Image(r))}, {Ints("axes", {2, 3}), Int("keepdims", Between(r, 0, 1))}));
+  b.Output(b.Op("ReduceMean", {Fed(b, r, feeds, Image(r))},
+                {Ints("axes", {2, 3}), Int("keepdims", Between(r, 0, 1))}));
 }
 
 void Gemm(Builder& b, Philox& r, Feeds& feeds) {
   const int64_t inner = Between(r, 1, 90), columns = Between(r, 1, 40);
-  b.Output(b.Op("Gemm", {Fed(b, r, feeds, {Between(r, 1, 9), inner}), b.Const(RandomTensor(r, {columns, inner})),
-                         b.Const(RandomTensor(r, {columns}))}, {Int("transB", 1)}));
+  b.Output(b.Op("Gemm",
+                {Fed(b, r, feeds, {Between(r, 1, 9), inner}),
+                 b.Const(RandomTensor(r, {columns, inner})), b.Const(RandomTensor(r, {columns}))},
+                {Int("transB", 1)}));
 }
 
 void QuantizedGemm(Builder& b, Philox& r, Feeds& feeds) {
   const int64_t inner = Between(r, 1, 90), columns = Between(r, 1, 40);
   const ValueRef x = Grid(b, r, Fed(b, r, feeds, {Between(r, 1, 9), inner}));
-  const ValueRef y = b.Op("Gemm", {x, Weights(b, r, {columns, inner}, 0), b.Const(RandomTensor(r, {columns}))}, {Int("transB", 1)});
+  const ValueRef y =
+      b.Op("Gemm", {x, Weights(b, r, {columns, inner}, 0), b.Const(RandomTensor(r, {columns}))},
+           {Int("transB", 1)});
   OutputOnGrid(b, r, y, static_cast<float>(1.2 * std::sqrt(static_cast<double>(inner)) + 2));
 }
 
 }  // namespace
 
 std::vector<ExactnessOp> ExactnessOps() {
-  constexpr double kPlain = 2e-6, kFunction = 1e-5;  // a sum in another order; an approximated function
+  constexpr double kPlain = 2e-6,
+                   kFunction = 1e-5;  // a sum in another order; an approximated function
   return {
       {"DequantizeLinear", Kind::kInteger, 0, Dequantize},
       {"QuantizeLinear", Kind::kInteger, 0, Quantize},
       {"MatMulInteger", Kind::kInteger, 0, IntegerProduct},
       {"MaxPool, one grid", Kind::kInteger, 0,
        [](Builder& b, Philox& r, Feeds& feeds) {
-         const ValueRef x = b.Dequantize(b.Quantize(Fed(b, r, feeds, Image(r)), 0.03f, 120), 0.03f, 120);
-         b.Output(b.Quantize(b.Op("MaxPool", {x}, {Ints("kernel_shape", {2, 2}), Ints("strides", {2, 2})}), 0.03f, 120));
+         const ValueRef x =
+             b.Dequantize(b.Quantize(Fed(b, r, feeds, Image(r)), 0.03f, 120), 0.03f, 120);
+         b.Output(b.Quantize(
+             b.Op("MaxPool", {x}, {Ints("kernel_shape", {2, 2}), Ints("strides", {2, 2})}), 0.03f,
+             120));
        }},
       {"Transpose and Reshape, one grid", Kind::kInteger, 0, QuantizedMove},
       {"Conv 3x3, int8", Kind::kSteps, 0, QuantizedConv({3})},
@@ -304,8 +335,9 @@ std::vector<ExactnessOp> ExactnessOps() {
       {"InstanceNormalization", Kind::kFloat, kFunction,
        [](Builder& b, Philox& r, Feeds& feeds) {
          const ir::Shape dims = Image(r);
-         b.Output(b.Op("InstanceNormalization", {Fed(b, r, feeds, dims), b.Const(RandomTensor(r, {dims[1]})),
-                                                 b.Const(RandomTensor(r, {dims[1]}))}));
+         b.Output(b.Op("InstanceNormalization",
+                       {Fed(b, r, feeds, dims), b.Const(RandomTensor(r, {dims[1]})),
+                        b.Const(RandomTensor(r, {dims[1]}))}));
        }},
       {"ReduceMean", Kind::kFloat, kPlain, ReduceMean},
       {"AveragePool", Kind::kFloat, kPlain, Pool("AveragePool", false)},

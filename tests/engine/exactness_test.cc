@@ -1,8 +1,10 @@
-// How far the engine is from the reference, op by op, on every kernel path; and that nothing else moves its results.
+// How far the engine is from the reference, op by op, on every kernel path; and that nothing else
+// moves its results.
 //
-// With ASSIZE_EXACTNESS=FILE the measurements are appended to FILE, one JSON object a line: scripts/make-exactness runs
-// this binary once for each instruction set of oneDNN and renders docs/exactness.md. HoldsWithoutVnni of
-// kernels_test.cc runs the tests with Int8 and Determinism in their names under smaller instruction sets too.
+// With ASSIZE_EXACTNESS=FILE the measurements are appended to FILE, one JSON object a line:
+// scripts/make-exactness runs this binary once for each instruction set of oneDNN and renders
+// docs/exactness.md. HoldsWithoutVnni of kernels_test.cc runs the tests with Int8 and Determinism
+// in their names under smaller instruction sets too.
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -41,7 +43,7 @@ class Threads {
 
 struct Measured {
   int steps = 0;
-  double share = 0;       // of the elements of all cases that differ at all
+  double share = 0;  // of the elements of all cases that differ at all
   double relative = 0;
   int64_t elements = 0;
   std::set<std::string> kernels;
@@ -86,10 +88,12 @@ void Report(const ExactnessOp& op, int level, const Measured& m) {
   static constexpr const char* kKinds[] = {"integer", "steps", "float"};
   static constexpr const char* kLevels[] = {"baseline", "avx2", "avx512"};
   std::ofstream(path, std::ios::app) << fmt::format(
-      "{{\"op\":\"{}\",\"kind\":\"{}\",\"bound\":{},\"library\":\"{}\",\"own\":\"{}\",\"cases\":{},\"elements\":{},"
+      "{{\"op\":\"{}\",\"kind\":\"{}\",\"bound\":{},\"library\":\"{}\",\"own\":\"{}\",\"cases\":{},"
+      "\"elements\":{},"
       "\"steps\":{},\"share\":{},\"relative\":{},\"kernels\":[{}]}}\n",
-      op.name, kKinds[static_cast<int>(op.kind)], op.bound, InstructionSet(), kLevels[level], kCases, m.elements, m.steps,
-      m.share, m.relative, m.kernels.empty() ? "" : fmt::format("\"{}\"", fmt::join(m.kernels, "\",\"")));
+      op.name, kKinds[static_cast<int>(op.kind)], op.bound, InstructionSet(), kLevels[level],
+      kCases, m.elements, m.steps, m.share, m.relative,
+      m.kernels.empty() ? "" : fmt::format("\"{}\"", fmt::join(m.kernels, "\",\"")));
 }
 
 void CheckAll(bool floats) {
@@ -173,24 +177,36 @@ void RandomNetwork(Builder& b, Philox& r) {
     switch (r.NextBelow(6)) {
       case 0: {
         const int64_t out = 1 + static_cast<int64_t>(r.NextBelow(20));
-        x = b.Op("Conv", {x, weights({out, c, 3, 3}), b.Const(RandomTensor(r, {out}))}, {Ints("pads", {1, 1, 1, 1})});
+        x = b.Op("Conv", {x, weights({out, c, 3, 3}), b.Const(RandomTensor(r, {out}))},
+                 {Ints("pads", {1, 1, 1, 1})});
         c = out;
         break;
       }
-      case 1: x = b.Op("Conv", {x, weights({c, 1, 3, 3})}, {Ints("pads", {1, 1, 1, 1}), Int("group", c)}); break;
-      case 2: x = b.Op(r.NextBelow(2) == 0 ? "Relu" : "Sigmoid", {x}); break;
-      case 3: x = b.Op("Add", {x, grid(b.Op("Mul", {x, b.Const(RandomTensor(r, {c, 1, 1}))}))}); break;
+      case 1:
+        x = b.Op("Conv", {x, weights({c, 1, 3, 3})}, {Ints("pads", {1, 1, 1, 1}), Int("group", c)});
+        break;
+      case 2:
+        x = b.Op(r.NextBelow(2) == 0 ? "Relu" : "Sigmoid", {x});
+        break;
+      case 3:
+        x = b.Op("Add", {x, grid(b.Op("Mul", {x, b.Const(RandomTensor(r, {c, 1, 1}))}))});
+        break;
       case 4:
         if (side < 4) break;
-        x = b.Op(r.NextBelow(2) == 0 ? "MaxPool" : "AveragePool", {x}, {Ints("kernel_shape", {2, 2}), Ints("strides", {2, 2})});
+        x = b.Op(r.NextBelow(2) == 0 ? "MaxPool" : "AveragePool", {x},
+                 {Ints("kernel_shape", {2, 2}), Ints("strides", {2, 2})});
         side /= 2;
         break;
-      default: x = b.Op("Softmax", {x}, {Int("axis", static_cast<int64_t>(1 + r.NextBelow(3)))}); break;
+      default:
+        x = b.Op("Softmax", {x}, {Int("axis", static_cast<int64_t>(1 + r.NextBelow(3)))});
+        break;
     }
     x = grid(x);
   }
   const int64_t out = 1 + static_cast<int64_t>(r.NextBelow(20));
-  x = b.Op("Gemm", {b.Op("Flatten", {x}), weights({out, c * side * side}), b.Const(RandomTensor(r, {out}))}, {Int("transB", 1)});
+  x = b.Op("Gemm",
+           {b.Op("Flatten", {x}), weights({out, c * side * side}), b.Const(RandomTensor(r, {out}))},
+           {Int("transB", 1)});
   b.Output(grid(x));
 }
 
@@ -216,14 +232,16 @@ TEST(DeterminismOfGenerated, BatchesMoveNothing) {
         for (int64_t begin = 0; begin < 6; begin += batch) {
           const int64_t end = std::min<int64_t>(6, begin + batch);
           dims[0] = end - begin;
-          const ir::Tensor rows = ir::Tensor::Of<float>(dims, {values.begin() + begin * row, values.begin() + end * row});
+          const ir::Tensor rows = ir::Tensor::Of<float>(
+              dims, {values.begin() + begin * row, values.begin() + end * row});
           const auto result = session.Run({{"x", rows}});
           ASSERT_TRUE(result.ok()) << result.status();
           const auto y = (*result)[0].data<float>();
           got.insert(got.end(), y.begin(), y.end());
         }
         if (expected.empty()) expected = got;
-        EXPECT_EQ(got, expected) << "seed " << seed << ", " << threads << " threads, batches of " << batch;
+        EXPECT_EQ(got, expected) << "seed " << seed << ", " << threads << " threads, batches of "
+                                 << batch;
       }
     }
   }

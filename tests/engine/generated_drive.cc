@@ -25,22 +25,67 @@ constexpr double kTiny = 1e-30;           // below it, and for denormals, differ
 
 // Ops whose float results are elements of their inputs, or exact in them: no rounding of their own.
 bool Exact(const ir::Node& node) {
-  static const std::set<std::string> kExact = {
-      "Identity", "Reshape", "Transpose", "Slice", "Gather", "Concat", "Split", "Squeeze", "Unsqueeze", "Flatten",
-      "Expand", "Pad", "Relu", "Neg", "Abs", "Max", "Min", "Clip", "MaxPool", "GlobalMaxPool", "Tile", "Where",
-      "Constant", "ConstantOfShape", "Shape", "GatherElements", "GatherND", "ScatterElements", "ScatterND",
-      "DepthToSpace", "SpaceToDepth", "ReduceMax", "ReduceMin", "TopK", "Sign", "Floor", "Ceil", "Round", "OneHot",
-      "EyeLike", "Trilu", "ReverseSequence", "Compress", "Unique", "Range", "SequenceConstruct", "SequenceAt",
-      "SequenceInsert", "SplitToSequence", "ConcatFromSequence"};
+  static const std::set<std::string> kExact = {"Identity",
+                                               "Reshape",
+                                               "Transpose",
+                                               "Slice",
+                                               "Gather",
+                                               "Concat",
+                                               "Split",
+                                               "Squeeze",
+                                               "Unsqueeze",
+                                               "Flatten",
+                                               "Expand",
+                                               "Pad",
+                                               "Relu",
+                                               "Neg",
+                                               "Abs",
+                                               "Max",
+                                               "Min",
+                                               "Clip",
+                                               "MaxPool",
+                                               "GlobalMaxPool",
+                                               "Tile",
+                                               "Where",
+                                               "Constant",
+                                               "ConstantOfShape",
+                                               "Shape",
+                                               "GatherElements",
+                                               "GatherND",
+                                               "ScatterElements",
+                                               "ScatterND",
+                                               "DepthToSpace",
+                                               "SpaceToDepth",
+                                               "ReduceMax",
+                                               "ReduceMin",
+                                               "TopK",
+                                               "Sign",
+                                               "Floor",
+                                               "Ceil",
+                                               "Round",
+                                               "OneHot",
+                                               "EyeLike",
+                                               "Trilu",
+                                               "ReverseSequence",
+                                               "Compress",
+                                               "Unique",
+                                               "Range",
+                                               "SequenceConstruct",
+                                               "SequenceAt",
+                                               "SequenceInsert",
+                                               "SplitToSequence",
+                                               "ConcatFromSequence"};
   return kExact.contains(node.op_type);
 }
 
 // Many steps in one node, each with roundings that the next one takes up.
 bool Recurs(const ir::Node& node) {
-  return node.op_type == "LSTM" || node.op_type == "GRU" || node.op_type == "RNN" || node.has_subgraphs();
+  return node.op_type == "LSTM" || node.op_type == "GRU" || node.op_type == "RNN" ||
+         node.has_subgraphs();
 }
 
-// A rounding's worth of noise on each element, in the measure of the type and of the largest magnitude.
+// A rounding's worth of noise on each element, in the measure of the type and of the largest
+// magnitude.
 ir::Tensor WithNoise(const ir::Tensor& tensor, Philox& random, double relative) {
   if (tensor.dtype() != DType::kFloat) {
     if (tensor.dtype() != DType::kFloat16 && tensor.dtype() != DType::kBfloat16) return tensor;
@@ -58,14 +103,18 @@ ir::Tensor WithNoise(const ir::Tensor& tensor, Philox& random, double relative) 
   }
   for (float& value : values) {
     const double noise = relative * (2 * random.NextDouble() - 1);
-    if (std::isfinite(value)) value = static_cast<float>(value + noise * (std::fabs(static_cast<double>(value)) + largest));
+    if (std::isfinite(value))
+      value = static_cast<float>(value + noise * (std::fabs(static_cast<double>(value)) + largest));
   }
   return ir::Tensor::Of<float>(tensor.dims(), values);
 }
 
-// Near the end of float's range the order of a sum decides what overflows: all of it counts as infinite.
+// Near the end of float's range the order of a sum decides what overflows: all of it counts as
+// infinite.
 double Bounded(double x) {
-  return std::fabs(x) < 1e37 ? x : std::copysign(std::numeric_limits<double>::infinity(), x) + (std::isnan(x) ? x : 0);
+  return std::fabs(x) < 1e37
+             ? x
+             : std::copysign(std::numeric_limits<double>::infinity(), x) + (std::isnan(x) ? x : 0);
 }
 
 bool HasNumbers(DType dtype) {
@@ -75,7 +124,8 @@ bool HasNumbers(DType dtype) {
 bool AllFinite(const RuntimeValue& value) {
   if (!value.is_tensor() || !ir::IsFloating(value.tensor.dtype())) return true;
   const std::vector<double> numbers = value.tensor.ToDoubles();
-  return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isfinite(Bounded(x)); });
+  return std::all_of(numbers.begin(), numbers.end(),
+                     [](double x) { return std::isfinite(Bounded(x)); });
 }
 
 // What the reference computed, node by node.
@@ -85,7 +135,8 @@ struct Stepped {
 };
 
 // The reference with noise, unless `seed` is 0; nullopt when a node fails.
-std::optional<Stepped> NoisyRun(const Generated& g, const std::map<std::string, ir::Tensor>& feeds, uint64_t seed) {
+std::optional<Stepped> NoisyRun(const Generated& g, const std::map<std::string, ir::Tensor>& feeds,
+                                uint64_t seed) {
   const ir::Graph& graph = g.model.graph;
   Philox random(seed, 0x401);
   Stepped stepped;
@@ -100,10 +151,13 @@ std::optional<Stepped> NoisyRun(const Generated& g, const std::map<std::string, 
   for (ir::NodeRef ref = graph.first_node(); ref; ref = graph.next_node(ref)) {
     const ir::Node& node = graph.node(ref);
     std::vector<RuntimeValue> inputs;
-    for (const ir::ValueRef input : node.inputs) inputs.push_back(input ? values[input.index] : RuntimeValue());
+    for (const ir::ValueRef input : node.inputs)
+      inputs.push_back(input ? values[input.index] : RuntimeValue());
     std::map<std::string, RuntimeValue> captures;
-    for (const ir::ValueRef capture : node.captures) captures[graph.value(capture).name] = values[capture.index];
-    auto results = reference::EvaluateNode(g.model, graph, ref, inputs, captures, GeneratedLimits(g.max_memory_bytes));
+    for (const ir::ValueRef capture : node.captures)
+      captures[graph.value(capture).name] = values[capture.index];
+    auto results = reference::EvaluateNode(g.model, graph, ref, inputs, captures,
+                                           GeneratedLimits(g.max_memory_bytes));
     if (!results.ok()) return std::nullopt;
     for (size_t i = 0; i < node.outputs.size() && i < results->size(); ++i) {
       if (!node.outputs[i]) continue;
@@ -119,7 +173,9 @@ std::optional<Stepped> NoisyRun(const Generated& g, const std::map<std::string, 
   return stepped;
 }
 
-bool SameForm(const ir::Tensor& a, const ir::Tensor& b) { return a.dtype() == b.dtype() && a.dims() == b.dims(); }
+bool SameForm(const ir::Tensor& a, const ir::Tensor& b) {
+  return a.dtype() == b.dtype() && a.dims() == b.dims();
+}
 
 struct Apart {
   bool patterns_differ = false;  // NaN against number, or infinities
@@ -134,8 +190,10 @@ Apart Compare(const ir::Tensor& a, const ir::Tensor& b) {
     if (a.dtype() == DType::kFloat) x[i] = Bounded(x[i]), y[i] = Bounded(y[i]);
     if (std::isfinite(y[i])) apart.magnitude = std::max(apart.magnitude, std::fabs(y[i]));
     if (x[i] == y[i] || (std::isnan(x[i]) && std::isnan(y[i]))) continue;
-    if (!std::isfinite(x[i]) || !std::isfinite(y[i])) apart.patterns_differ = true;
-    else apart.largest = std::max(apart.largest, std::fabs(x[i] - y[i]));
+    if (!std::isfinite(x[i]) || !std::isfinite(y[i]))
+      apart.patterns_differ = true;
+    else
+      apart.largest = std::max(apart.largest, std::fabs(x[i] - y[i]));
   }
   return apart;
 }
@@ -143,10 +201,15 @@ Apart Compare(const ir::Tensor& a, const ir::Tensor& b) {
 // The step of a type's numbers near 1: what one rounding is worth.
 double Rounding(DType dtype) {
   switch (dtype) {
-    case DType::kFloat: case DType::kDouble: return kPlainTolerance;
-    case DType::kFloat16: return 2e-3;
-    case DType::kBfloat16: return 1.6e-2;
-    default: return ir::IsFloating(dtype) ? 0.26 : 0;
+    case DType::kFloat:
+    case DType::kDouble:
+      return kPlainTolerance;
+    case DType::kFloat16:
+      return 2e-3;
+    case DType::kBfloat16:
+      return 1.6e-2;
+    default:
+      return ir::IsFloating(dtype) ? 0.26 : 0;
   }
 }
 
@@ -157,7 +220,8 @@ std::string First(const ir::Tensor& got, const ir::Tensor& want) {
   double largest = -1;
   for (size_t i = 0; i < x.size(); ++i) {
     if (x[i] == y[i] || (std::isnan(x[i]) && std::isnan(y[i]))) continue;
-    const double apart = std::isfinite(x[i] - y[i]) ? std::fabs(x[i] - y[i]) : std::numeric_limits<double>::infinity();
+    const double apart = std::isfinite(x[i] - y[i]) ? std::fabs(x[i] - y[i])
+                                                    : std::numeric_limits<double>::infinity();
     if (apart > largest) largest = apart, at = i;
   }
   return x.empty() ? "" : fmt::format("; element {}: {} against {}", at, x[at], y[at]);
@@ -165,11 +229,13 @@ std::string First(const ir::Tensor& got, const ir::Tensor& want) {
 
 // Empty, or how the results differ beyond what rounding explains.
 std::string Disagreement(const Generated& g, const std::map<std::string, ir::Tensor>& feeds,
-                         const std::vector<ir::Tensor>& got, const std::vector<RuntimeValue>& want, Outcome& outcome) {
+                         const std::vector<ir::Tensor>& got, const std::vector<RuntimeValue>& want,
+                         Outcome& outcome) {
   std::vector<std::vector<RuntimeValue>> noisy;
   bool ran = false, finite = true;
   for (size_t i = 0; i < got.size(); ++i) {
-    if (!want[i].is_tensor()) return fmt::format("result {}: {} against no tensor", i, got[i].TypeText());
+    if (!want[i].is_tensor())
+      return fmt::format("result {}: {} against no tensor", i, got[i].TypeText());
     const ir::Tensor& expected = want[i].tensor;
     ++outcome.compared;
     if (got[i] == expected) continue;
@@ -177,7 +243,9 @@ std::string Disagreement(const Generated& g, const std::map<std::string, ir::Ten
     Apart apart;
     if (comparable) {
       apart = Compare(got[i], expected);
-      if (!apart.patterns_differ && apart.largest <= Rounding(expected.dtype()) * apart.magnitude + kTiny) continue;
+      if (!apart.patterns_differ &&
+          apart.largest <= Rounding(expected.dtype()) * apart.magnitude + kTiny)
+        continue;
     }
     ++outcome.measured;
     if (!ran) {
@@ -191,8 +259,8 @@ std::string Disagreement(const Generated& g, const std::map<std::string, ir::Ten
       }
       ran = true;
     }
-    // What a maximum, a sum or a quantization makes of NaN and infinities, ONNX leaves open; their form it does not.
-    // (Where it counts distinct or nonzero elements, of the form only the rank.)
+    // What a maximum, a sum or a quantization makes of NaN and infinities, ONNX leaves open; their
+    // form it does not. (Where it counts distinct or nonzero elements, of the form only the rank.)
     if (!finite && got[i].dtype() == expected.dtype() && got[i].rank() == expected.rank()) continue;
     double spread = 0;
     bool any_form = false, any_pattern = false;
@@ -209,19 +277,22 @@ std::string Disagreement(const Generated& g, const std::map<std::string, ir::Ten
       spread = std::max(spread, moved.largest);
     }
     if (any_form || any_pattern) continue;
-    const bool tolerable = comparable && !apart.patterns_differ &&
-                           apart.largest <= 4 * spread + Rounding(expected.dtype()) * apart.magnitude + kTiny;
+    const bool tolerable =
+        comparable && !apart.patterns_differ &&
+        apart.largest <= 4 * spread + Rounding(expected.dtype()) * apart.magnitude + kTiny;
     if (tolerable) continue;
-    return fmt::format("result {} (\"{}\"): engine {}, reference {}, apart {}, rounding moves it {}{}", i,
-                       g.model.graph.value(g.model.graph.outputs()[i]).name, got[i].TypeText(), expected.TypeText(),
-                       apart.largest, spread, comparable ? First(got[i], expected) : "");
+    return fmt::format(
+        "result {} (\"{}\"): engine {}, reference {}, apart {}, rounding moves it {}{}", i,
+        g.model.graph.value(g.model.graph.outputs()[i]).name, got[i].TypeText(),
+        expected.TypeText(), apart.largest, spread, comparable ? First(got[i], expected) : "");
   }
   return "";
 }
 
 bool HasLoop(const ir::Graph& graph) {
   const std::vector<ir::NodeRef> nodes = graph.nodes();
-  return std::any_of(nodes.begin(), nodes.end(), [&](ir::NodeRef ref) { return graph.node(ref).op_type == "Loop"; });
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [&](ir::NodeRef ref) { return graph.node(ref).op_type == "Loop"; });
 }
 
 bool SameBits(const std::vector<ir::Tensor>& a, const std::vector<ir::Tensor>& b) {
@@ -252,11 +323,13 @@ Outcome Drive(const Generated& generated) {
     (void)Describe(**program);
     Session session(*program);
     got = session.Run(g.feeds);
-    // Other feeds may ask a loop for any number of rounds, and its budget is made for models that need many.
+    // Other feeds may ask a loop for any number of rounds, and its budget is made for models that
+    // need many.
     if (!HasLoop(g.model.graph)) (void)session.Run(g.other_feeds);
     const auto again = session.Run(g.feeds);
     if (got.ok() != again.ok()) {
-      outcome.finding = "a second run differs: " + Message(got.ok() ? again.status() : got.status());
+      outcome.finding =
+          "a second run differs: " + Message(got.ok() ? again.status() : got.status());
       return outcome;
     }
     if (!got.ok() && got.status().code() == StatusCode::kInternal) {

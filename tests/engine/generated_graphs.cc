@@ -74,7 +74,8 @@ Generated Generator::Make() {
   model.set_opset("", opset_);
   model.set_opset("com.microsoft", 1);
   ir::Editor(model.graph).SetName("generated");
-  if (wild_) made_.max_memory_bytes = e_.Of(std::vector<int64_t>{4 << 20, 64 << 20, 1 << 20, 1 << 14});
+  if (wild_)
+    made_.max_memory_bytes = e_.Of(std::vector<int64_t>{4 << 20, 64 << 20, 1 << 20, 1 << 14});
   const uint32_t nodes = 1 + e_.Below(12);
   for (uint32_t i = 0; i < nodes && (i == 0 || !e_.done()); ++i) AddSomething();
 
@@ -89,10 +90,12 @@ Generated Generator::Make() {
   }
   if (model.graph.outputs().empty() && !pool_.empty()) edit.AddOutput(pool_.back().ref);
   for (const ir::ValueRef output : model.graph.outputs()) {
-    const auto at = std::find_if(pool_.begin(), pool_.end(), [&](const Item& item) { return item.ref == output; });
+    const auto at = std::find_if(pool_.begin(), pool_.end(),
+                                 [&](const Item& item) { return item.ref == output; });
     const ir::Value& value = model.graph.value(output);
     if (value.is_input || at == pool_.end() || !at->known()) continue;
-    std::vector<ir::Dim> dims(static_cast<size_t>(at->rank()));  // unknown, as exporters often leave them
+    std::vector<ir::Dim> dims(
+        static_cast<size_t>(at->rank()));  // unknown, as exporters often leave them
     edit.SetType(output, ir::Type::TensorOf(at->dtype(), dims));
   }
 
@@ -100,27 +103,41 @@ Generated Generator::Make() {
   for (auto& [name, tensor] : made_.other_feeds) {
     ir::Shape dims = tensor.dims();
     switch (e_.Below(6)) {
-      case 1: for (int64_t& dim : dims) dim = dim == 4 ? 5 : dim; break;
-      case 2: if (!dims.empty()) dims[0] += 2; break;
-      case 3: if (!dims.empty()) dims.back() = e_.Below(9); break;
-      case 4: dims.push_back(2); break;
-      case 5: dims = Dims(0, 6); break;
-      default: break;
+      case 1:
+        for (int64_t& dim : dims) dim = dim == 4 ? 5 : dim;
+        break;
+      case 2:
+        if (!dims.empty()) dims[0] += 2;
+        break;
+      case 3:
+        if (!dims.empty()) dims.back() = e_.Below(9);
+        break;
+      case 4:
+        dims.push_back(2);
+        break;
+      case 5:
+        dims = Dims(0, 6);
+        break;
+      default:
+        break;
     }
     if (ir::ElementCount(dims).value_or(kMaxElements * 4) >= kMaxElements * 4) continue;
-    const DType dtype = e_.OneIn(8) ? e_.Of(std::vector<DType>{DType::kInt64, DType::kDouble, DType::kBool,
-                                                              DType::kUint8}) : tensor.dtype();
+    const DType dtype =
+        e_.OneIn(8)
+            ? e_.Of(std::vector<DType>{DType::kInt64, DType::kDouble, DType::kBool, DType::kUint8})
+            : tensor.dtype();
     tensor = Elements(dtype, dims);
   }
-  if (e_.OneIn(16) && !made_.other_feeds.empty()) made_.other_feeds.erase(made_.other_feeds.begin());
+  if (e_.OneIn(16) && !made_.other_feeds.empty())
+    made_.other_feeds.erase(made_.other_feeds.begin());
   return std::move(made_);
 }
 
 int64_t Generator::WildInt() {
-  return e_.Of(std::vector<int64_t>{-1, 0, 1, 2, -2, 3, 7, 64, 1000, int64_t{1} << 20, int64_t{1} << 31,
-                                    (int64_t{1} << 32) + 1, int64_t{1} << 40, int64_t{1} << 62,
-                                    std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min(),
-                                    -(int64_t{1} << 31), -1000});
+  return e_.Of(std::vector<int64_t>{
+      -1, 0, 1, 2, -2, 3, 7, 64, 1000, int64_t{1} << 20, int64_t{1} << 31, (int64_t{1} << 32) + 1,
+      int64_t{1} << 40, int64_t{1} << 62, std::numeric_limits<int64_t>::max(),
+      std::numeric_limits<int64_t>::min(), -(int64_t{1} << 31), -1000});
 }
 
 int64_t Generator::Int(int64_t plain) { return wild_ && e_.OneIn(24) ? WildInt() : plain; }
@@ -138,23 +155,42 @@ ir::Tensor Generator::Elements(DType dtype, const ir::Shape& dims) {
   Philox random(e_.Byte());
   if (dtype == DType::kString) {
     std::vector<std::string> texts(static_cast<size_t>(count));
-    for (std::string& text : texts) text = std::string(1, static_cast<char>('a' + random.NextBelow(5)));
+    for (std::string& text : texts)
+      text = std::string(1, static_cast<char>('a' + random.NextBelow(5)));
     return ir::Tensor::Strings(dims, std::move(texts));
   }
   const auto special = [&](int64_t i) -> double {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    constexpr double kValues[] = {std::numeric_limits<double>::quiet_NaN(), kInfinity, -kInfinity, 1e-40, -1e-42,
-                                  3e38, -3e38, 0, -0.0, 1e-30, 16777217, -2147483648.0, 2147483648.0, 1e20};
+    constexpr double kValues[] = {std::numeric_limits<double>::quiet_NaN(),
+                                  kInfinity,
+                                  -kInfinity,
+                                  1e-40,
+                                  -1e-42,
+                                  3e38,
+                                  -3e38,
+                                  0,
+                                  -0.0,
+                                  1e-30,
+                                  16777217,
+                                  -2147483648.0,
+                                  2147483648.0,
+                                  1e20};
     return i % 3 == 0 ? kValues[random.NextBelow(std::size(kValues))] : random.NextNormal();
   };
   const auto real = [&](int64_t i) -> double {
     switch (mode) {
-      case 5: return static_cast<double>(random.NextBelow(17)) - 8;       // a grid: ties, equal elements
-      case 6: return (static_cast<double>(random.NextBelow(65)) - 32) / 8;
-      case 7: return 1.5;
-      case 8: return random.NextNormal() * 1000;
-      case 9: return special(i);
-      default: return random.NextNormal();
+      case 5:
+        return static_cast<double>(random.NextBelow(17)) - 8;  // a grid: ties, equal elements
+      case 6:
+        return (static_cast<double>(random.NextBelow(65)) - 32) / 8;
+      case 7:
+        return 1.5;
+      case 8:
+        return random.NextNormal() * 1000;
+      case 9:
+        return special(i);
+      default:
+        return random.NextNormal();
     }
   };
   if (dtype == DType::kFloat || dtype == DType::kDouble) {
@@ -164,7 +200,8 @@ ir::Tensor Generator::Elements(DType dtype, const ir::Shape& dims) {
       return ir::Tensor::Of<double>(dims, values);
     }
     std::vector<float> values(static_cast<size_t>(count));
-    for (int64_t i = 0; i < count; ++i) values[static_cast<size_t>(i)] = static_cast<float>(real(i));
+    for (int64_t i = 0; i < count; ++i)
+      values[static_cast<size_t>(i)] = static_cast<float>(real(i));
     return ir::Tensor::Of<float>(dims, values);
   }
   const int64_t size = ir::ByteCount(dtype, count).value_or(0);
@@ -172,8 +209,10 @@ ir::Tensor Generator::Elements(DType dtype, const ir::Shape& dims) {
   for (std::byte& byte : bytes) byte = ByteOf(random.NextU32());
   const size_t width = static_cast<size_t>(std::max(1, ir::BitsOf(dtype) / 8));
   for (size_t i = 0; i < bytes.size(); ++i) {
-    // 16-bit floats below 2 in magnitude; wide integers small, so that they serve as indices and sums.
-    if ((dtype == DType::kFloat16 || dtype == DType::kBfloat16) && i % 2 == 1) bytes[i] &= std::byte{0xbf};
+    // 16-bit floats below 2 in magnitude; wide integers small, so that they serve as indices and
+    // sums.
+    if ((dtype == DType::kFloat16 || dtype == DType::kBfloat16) && i % 2 == 1)
+      bytes[i] &= std::byte{0xbf};
     if (dtype == DType::kBool) bytes[i] &= std::byte{1};
     if (ir::IsInteger(dtype) && width > 1 && mode != 9) {
       bytes[i] = i % width == 0 ? bytes[i] & std::byte{7} : std::byte{0};
@@ -220,7 +259,7 @@ Item Generator::Input(const ir::Tensor& tensor) {
       if (kind == 5 && e_.OneIn(2)) continue;
       const int64_t size = *shape[i].value;
       shape[i].value.reset();
-      if (kind == 6) continue;        // without a name
+      if (kind == 6) continue;  // without a name
       const auto [at, fresh] = symbols_.try_emplace(size, "S" + std::to_string(size));
       shape[i].param = at->second;
     }
@@ -250,7 +289,8 @@ Item Generator::Source(ir::Tensor tensor) {
     case 4: {  // both: fed half of the time, with what it holds, or other elements
       const std::string name = NewName("d");
       ir::Editor edit(made_.model.graph);
-      const ir::ValueRef ref = edit.AddInput(name, ir::Type::TensorOf(tensor.dtype(), tensor.dims()));
+      const ir::ValueRef ref =
+          edit.AddInput(name, ir::Type::TensorOf(tensor.dtype(), tensor.dims()));
       ir::NamedTensor named;
       named.name = name;
       named.tensor = tensor;
@@ -278,8 +318,8 @@ Item Generator::IntsInput(std::vector<int64_t> values) {
   return e_.OneIn(8) ? Source(tensor) : Fixed(tensor);
 }
 
-Item Generator::Pick(const std::function<bool(const ir::Tensor&)>& fits, const std::function<ir::Shape()>& dims,
-                     DType dtype) {
+Item Generator::Pick(const std::function<bool(const ir::Tensor&)>& fits,
+                     const std::function<ir::Shape()>& dims, DType dtype) {
   std::vector<const Item*> found;
   for (const Item& item : pool_) {
     if (item.known() && fits(item.tensor())) found.push_back(&item);
@@ -294,28 +334,34 @@ Item Generator::Pick(const std::function<bool(const ir::Tensor&)>& fits, const s
 
 Item Generator::PickFloat(int64_t min_rank, int64_t max_rank) {
   return Pick(
-      [&](const ir::Tensor& t) { return t.dtype() == DType::kFloat && t.rank() >= min_rank && t.rank() <= max_rank; },
+      [&](const ir::Tensor& t) {
+        return t.dtype() == DType::kFloat && t.rank() >= min_rank && t.rank() <= max_rank;
+      },
       [&] { return Dims(min_rank, max_rank); });
 }
 
 Item Generator::PickImage() {
-  return Pick([](const ir::Tensor& t) { return t.dtype() == DType::kFloat && t.rank() >= 3 && t.rank() <= 5; },
-              [&] { return ImageDims(e_.Of(std::vector<int64_t>{2, 2, 2, 1, 3})); });
+  return Pick(
+      [](const ir::Tensor& t) {
+        return t.dtype() == DType::kFloat && t.rank() >= 3 && t.rank() <= 5;
+      },
+      [&] { return ImageDims(e_.Of(std::vector<int64_t>{2, 2, 2, 1, 3})); });
 }
 
 Item Generator::PickAny() {
   return Pick([](const ir::Tensor&) { return true; }, [&] { return Dims(0, 6); },
-              e_.Of(std::vector<DType>{DType::kFloat, DType::kInt64, DType::kInt32, DType::kUint8, DType::kInt8,
-                                       DType::kBool, DType::kFloat16, DType::kDouble, DType::kUint16, DType::kBfloat16,
-                                       DType::kInt4, DType::kUint64, DType::kString, DType::kFloat8E4M3Fn}));
+              e_.Of(std::vector<DType>{DType::kFloat, DType::kInt64, DType::kInt32, DType::kUint8,
+                                       DType::kInt8, DType::kBool, DType::kFloat16, DType::kDouble,
+                                       DType::kUint16, DType::kBfloat16, DType::kInt4,
+                                       DType::kUint64, DType::kString, DType::kFloat8E4M3Fn}));
 }
 
 Item Generator::Add(const std::string& op, const Items& inputs, Attributes attributes) {
   return AddNode(op, inputs, std::move(attributes)).front();
 }
 
-Items Generator::AddNode(const std::string& op, const Items& inputs, Attributes attributes, size_t outputs,
-                         const std::string& domain) {
+Items Generator::AddNode(const std::string& op, const Items& inputs, Attributes attributes,
+                         size_t outputs, const std::string& domain) {
   ir::NodeSpec spec;
   spec.op_type = op;
   spec.domain = domain;
@@ -344,7 +390,8 @@ Items Generator::AddNode(const std::string& op, const Items& inputs, Attributes 
     evaluable = evaluable && (!ref || values.back().present());
   }
   std::map<std::string, RuntimeValue> captures;
-  for (const ir::ValueRef ref : graph.node(node).captures) captures[graph.value(ref).name] = value_of(ref);
+  for (const ir::ValueRef ref : graph.node(node).captures)
+    captures[graph.value(ref).name] = value_of(ref);
   Items items(outputs);
   for (size_t i = 0; i < outputs; ++i) items[i].ref = graph.node(node).outputs[i];
   if (evaluable) {
@@ -364,14 +411,16 @@ Items Generator::AddNode(const std::string& op, const Items& inputs, Attributes 
 
 void Generator::Corrupt(ir::NodeSpec& spec) {
   const auto any_value = [&]() -> ir::ValueRef {
-    return pool_.empty() ? ir::ValueRef() : pool_[e_.Below(static_cast<uint32_t>(pool_.size()))].ref;
+    return pool_.empty() ? ir::ValueRef()
+                         : pool_[e_.Below(static_cast<uint32_t>(pool_.size()))].ref;
   };
   const uint32_t attributes = static_cast<uint32_t>(spec.attributes.size());
   const uint32_t inputs = static_cast<uint32_t>(spec.inputs.size());
   switch (e_.Below(9)) {
     case 0:  // another number
       if (attributes == 0) return;
-      if (auto* ints = std::get_if<std::vector<int64_t>>(&spec.attributes[e_.Below(attributes)].value)) {
+      if (auto* ints =
+              std::get_if<std::vector<int64_t>>(&spec.attributes[e_.Below(attributes)].value)) {
         if (!ints->empty()) (*ints)[e_.Below(static_cast<uint32_t>(ints->size()))] = WildInt();
       } else if (auto* one = std::get_if<int64_t>(&spec.attributes[e_.Below(attributes)].value)) {
         *one = WildInt();
@@ -400,8 +449,9 @@ void Generator::Corrupt(ir::NodeSpec& spec) {
       return;
     default:
       spec.attributes.push_back(
-          Named(e_.Of(std::vector<std::string>{"axis", "group", "pads", "strides", "to", "perm", "keepdims", "axes",
-                                               "dilations", "kernel_shape", "block_size", "num_outputs"}),
+          Named(e_.Of(std::vector<std::string>{"axis", "group", "pads", "strides", "to", "perm",
+                                               "keepdims", "axes", "dilations", "kernel_shape",
+                                               "block_size", "num_outputs"}),
                 e_.OneIn(2) ? ir::Attribute::Value(WildInt())
                             : ir::Attribute::Value(std::vector<int64_t>{WildInt(), WildInt()})));
       return;

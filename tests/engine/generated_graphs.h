@@ -1,8 +1,9 @@
 // Graphs made from bytes: the same bytes give the same model and feeds, any bytes give some.
 //
-// A fuzzer mutates the bytes, a test draws them from a seed. Each node is evaluated by the reference as it is added,
-// so that the next one knows real shapes and most graphs run; a "wild" part of them gets wrong attributes, ranks,
-// types and sizes on purpose. Tests: tests/engine/generated_test.cc; fuzzer: tests/fuzz/graph_fuzz.cc.
+// A fuzzer mutates the bytes, a test draws them from a seed. Each node is evaluated by the
+// reference as it is added, so that the next one knows real shapes and most graphs run; a "wild"
+// part of them gets wrong attributes, ranks, types and sizes on purpose. Tests:
+// tests/engine/generated_test.cc; fuzzer: tests/fuzz/graph_fuzz.cc.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@
 
 namespace assize::engine {
 
-// Choices, taken from bytes in order; zeros once they are used up. Zero is always the plainest choice.
+// Choices, taken from bytes in order; zeros once they are used up. Zero is always the plainest
+// choice.
 class Entropy {
  public:
   explicit Entropy(std::span<const uint8_t> bytes) : bytes_(bytes) {}
@@ -83,27 +85,27 @@ class Generator {
 
  private:
   // --- core (generated_graphs.cc)
-  Items AddNode(const std::string& op, const Items& inputs, Attributes attributes = {}, size_t outputs = 1,
-                const std::string& domain = "");
+  Items AddNode(const std::string& op, const Items& inputs, Attributes attributes = {},
+                size_t outputs = 1, const std::string& domain = "");
   // The first output; not known when the reference refused the node.
   Item Add(const std::string& op, const Items& inputs, Attributes attributes = {});
   void Corrupt(ir::NodeSpec& spec);
   int64_t WildInt();
-  int64_t Int(int64_t plain);                               // now and then a wild one instead
+  int64_t Int(int64_t plain);  // now and then a wild one instead
   ir::Attribute IntsOf(const std::string& name, std::vector<int64_t> values);
   ir::Attribute IntOf(const std::string& name, int64_t value) { return Named(name, Int(value)); }
   ir::Tensor Elements(ir::DType dtype, const ir::Shape& dims);
   ir::Shape Dims(int64_t min_rank, int64_t max_rank);
   ir::Shape ImageDims(int64_t spatial);
-  Item Source(ir::Tensor tensor);                           // an input, initializer, both, or Constant node
+  Item Source(ir::Tensor tensor);  // an input, initializer, both, or Constant node
   Item Input(const ir::Tensor& tensor);
-  Item Fixed(ir::Tensor tensor);                            // an initializer
-  Item IntsInput(std::vector<int64_t> values);              // an int64 vector, mostly an initializer
+  Item Fixed(ir::Tensor tensor);                // an initializer
+  Item IntsInput(std::vector<int64_t> values);  // an int64 vector, mostly an initializer
   Item Fresh(ir::DType dtype, const ir::Shape& dims) { return Source(Elements(dtype, dims)); }
   Item Floats(const ir::Shape& dims) { return Source(Elements(ir::DType::kFloat, dims)); }
   // A value made before that fits, or a new one of `dims()`.
-  Item Pick(const std::function<bool(const ir::Tensor&)>& fits, const std::function<ir::Shape()>& dims,
-            ir::DType dtype = ir::DType::kFloat);
+  Item Pick(const std::function<bool(const ir::Tensor&)>& fits,
+            const std::function<ir::Shape()>& dims, ir::DType dtype = ir::DType::kFloat);
   Item PickFloat(int64_t min_rank, int64_t max_rank);
   Item PickImage();
   Item PickAny();
@@ -136,7 +138,7 @@ class Generator {
   void Generic();
   // generated_patterns.cc
   Item Quantize(const Item& x, Item* scale, Item* zero);
-  Item QuantizedPair(const Item& x);                        // QuantizeLinear, DequantizeLinear
+  Item QuantizedPair(const Item& x);  // QuantizeLinear, DequantizeLinear
   Item QuantizedWeights(const ir::Shape& dims, int64_t axis);
   void QuantizedLayer();
   void IntegerOps();

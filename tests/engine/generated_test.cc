@@ -1,7 +1,8 @@
-// Replays graphs made from bytes: a few hundred seeds that cover many ops, and every case that the fuzzer found.
+// Replays graphs made from bytes: a few hundred seeds that cover many ops, and every case that the
+// fuzzer found.
 //
-// A finding of tests/fuzz/graph_fuzz.cc is kept in tests/fuzz/regressions/graph_fuzz as a model with its feeds, so that
-// it stays the same case when the generator changes.
+// A finding of tests/fuzz/graph_fuzz.cc is kept in tests/fuzz/regressions/graph_fuzz as a model
+// with its feeds, so that it stays the same case when the generator changes.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,7 +1,9 @@
-// Graphs made from bytes, run by engine and reference: no crash, no hang, no memory above the limits, equal results.
+// Graphs made from bytes, run by engine and reference: no crash, no hang, no memory above the
+// limits, equal results.
 //
-// Run: build/fuzz/tests/fuzz/graph_fuzz -timeout=25 -rss_limit_mb=1024 CORPUS. With ASSIZE_KEEP=FILE it writes each
-// case as FILE (model and feeds in one) before it drives it: what tests/fuzz/regressions/graph_fuzz keeps.
+// Run: build/fuzz/tests/fuzz/graph_fuzz -timeout=25 -rss_limit_mb=1024 CORPUS. With
+// ASSIZE_KEEP=FILE it writes each case as FILE (model and feeds in one) before it drives it: what
+// tests/fuzz/regressions/graph_fuzz keeps.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
