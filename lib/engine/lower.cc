@@ -19,7 +19,7 @@ namespace {
 
 // Below these a second thread costs more than it takes over: waking it and waiting for it is some
 // microseconds, here a tenth of the work.
-constexpr double kParallelMacs = 2.5e6, kParallelByteMacs = 8e6;
+constexpr double kParallelMacs = 1.5e6, kParallelByteMacs = 8e6;
 
 }  // namespace
 
