@@ -217,9 +217,9 @@ bool Lowering::EmitNative(const Unit& unit) {
   if (n.op_type == "DequantizeLinear") return LowerDequantize(unit);
   return LowerUnary(unit) || LowerBinary(unit) || LowerBatchNormalization(unit) ||
          LowerSoftmax(unit) || LowerPool(unit) || LowerLrn(unit) || LowerReduce(unit) ||
-         LowerCast(unit) || LowerGather(unit) ||
-         LowerLogic(unit) || LowerWhere(unit) || LowerRepeat(unit) || LowerArg(unit) ||
-         LowerRecurrent(unit) || LowerConvTranspose(unit) || LowerMove(unit);
+         LowerCast(unit) || LowerGather(unit) || LowerLogic(unit) || LowerWhere(unit) ||
+         LowerRepeat(unit) || LowerArg(unit) || LowerRecurrent(unit) || LowerConvTranspose(unit) ||
+         LowerMove(unit);
 }
 
 Status Lowering::EmitReference(ir::NodeRef ref) {
@@ -382,7 +382,8 @@ void Lowering::CountWork(const Work& work) {
 }
 
 Work Lowering::WorkOf(double macs, bool integer) const {
-  return {2 * macs, integer, macs >= (integer ? kParallelByteMacs : kParallelMacs) ? options_.threads : 1};
+  return {2 * macs, integer,
+          macs >= (integer ? kParallelByteMacs : kParallelMacs) ? options_.threads : 1};
 }
 
 int Lowering::PackedWeights(const Unit& unit, const dnnl::memory::desc& order,

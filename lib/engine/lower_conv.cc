@@ -116,13 +116,7 @@ bool Lowering::LowerConv(const Unit& unit) {
     y = NewArray(DType::kFloat, y_dims, Layout::kChannelsLast);
   }
   std::optional<UnaryOpSpec> rest = unit.activation;
-  if (rest && rest->kind == Unary::kRelu) {
-    post.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-    rest.reset();
-  } else if (rest && rest->kind == Unary::kClip) {
-    post.append_eltwise(dnnl::algorithm::eltwise_clip, rest->a, rest->b);
-    rest.reset();
-  }
+  if (rest && AppendActivation(*rest, post)) rest.reset();
   attr.set_post_ops(post);
 
   const memory::desc src_md =

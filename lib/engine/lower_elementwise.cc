@@ -9,22 +9,9 @@
 #include "lib/support/parallel.h"
 
 namespace assize::engine {
-namespace {
 
 using ir::DType;
 using ir::Shape;
-
-// Strides of an operand against the result's dims: 0 where it is repeated.
-std::vector<int64_t> BroadcastStrides(const Operand& operand, const Shape& dims) {
-  const std::vector<int64_t> own = operand.strides();
-  std::vector<int64_t> strides(dims.size(), 0);
-  const size_t lead = dims.size() - operand.dims.size();
-  for (size_t i = 0; i < operand.dims.size(); ++i)
-    strides[lead + i] = operand.dims[i] == 1 ? 0 : own[i];
-  return strides;
-}
-
-}  // namespace
 
 Operand Lowering::Activated(const Operand& x, const UnaryOpSpec& activation) {
   const Operand y = ResultLike(x, DType::kFloat);

@@ -14,16 +14,6 @@ namespace {
 using ir::DType;
 using ir::Shape;
 
-// Strides against the result's dims: 0 where the operand repeats.
-std::vector<int64_t> Against(const Operand& operand, const Shape& dims) {
-  const std::vector<int64_t> own = operand.strides();
-  std::vector<int64_t> strides(dims.size(), 0);
-  const size_t lead = dims.size() - operand.dims.size();
-  for (size_t i = 0; i < operand.dims.size(); ++i)
-    strides[lead + i] = operand.dims[i] == 1 ? 0 : own[i];
-  return strides;
-}
-
 bool IsWhole(DType dtype) {
   const int bits = ir::BitsOf(dtype);
   return !ir::IsPacked(dtype) && (bits == 8 || bits == 16 || bits == 32 || bits == 64);
@@ -51,8 +41,8 @@ bool Lowering::LowerLogic(const Unit& unit) {
     const auto both = Broadcast(left.dims, right.dims);
     if (!both || (i + 1 == operands.size() && *both != dims)) return false;
     const Operand y = NewArray(GivesBool(*op) ? DType::kBool : left.dtype, *both, Layout::kPlain);
-    const BroadcastPlan plan =
-        PlanBroadcast(*both, {Against(left, *both), Against(right, *both), {}}, y.strides());
+    const BroadcastPlan plan = PlanBroadcast(
+        *both, {BroadcastStrides(left, *both), BroadcastStrides(right, *both), {}}, y.strides());
     AddStep("own:pairwise", {left, right}, {y}, [=, op = *op](const StepContext& c) {
       RunPairwise(op, left.dtype, plan, c.at<std::byte>(left), c.at<std::byte>(right),
                   c.at<std::byte>(y));
@@ -73,7 +63,9 @@ bool Lowering::LowerWhere(const Unit& unit) {
   const Shape& dims = fact(n.outputs[0]).dims;
   const Operand y = NewArray(a.dtype, dims, Layout::kPlain);
   const BroadcastPlan plan = PlanBroadcast(
-      dims, {Against(condition, dims), Against(a, dims), Against(b, dims)}, y.strides());
+      dims,
+      {BroadcastStrides(condition, dims), BroadcastStrides(a, dims), BroadcastStrides(b, dims)},
+      y.strides());
   AddStep("own:where", {condition, a, b}, {y},
           [=, bytes = ir::BitsOf(a.dtype) / 8](const StepContext& c) {
             RunWhere(bytes, plan, c.at<const uint8_t>(condition), c.at<std::byte>(a),
@@ -96,7 +88,7 @@ bool Lowering::LowerRepeat(const Unit& unit) {
   Shape box;                  // of the copy, dims of the result in order, perhaps split
   std::vector<int64_t> from;  // strides of the source
   if (n.op_type == "Expand") {
-    box = dims, from = Against(x, dims);
+    box = dims, from = BroadcastStrides(x, dims);
   } else if (n.op_type == "Tile") {
     if (x.dims.size() != dims.size()) return false;
     for (size_t i = 0; i < dims.size(); ++i) {

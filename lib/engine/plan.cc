@@ -43,6 +43,15 @@ bool LayoutsCoincide(std::span<const int64_t> dims) {
   return std::all_of(dims.begin() + 2, dims.end(), [](int64_t dim) { return dim == 1; });
 }
 
+std::vector<int64_t> BroadcastStrides(const Operand& operand, const ir::Shape& dims) {
+  const std::vector<int64_t> own = operand.strides();
+  std::vector<int64_t> strides(dims.size(), 0);
+  const size_t lead = dims.size() - operand.dims.size();
+  for (size_t i = 0; i < operand.dims.size(); ++i)
+    strides[lead + i] = operand.dims[i] == 1 ? 0 : own[i];
+  return strides;
+}
+
 std::shared_ptr<std::byte> AllocateAligned(int64_t bytes) {
   void* memory = nullptr;
   const size_t size = static_cast<size_t>(RoundUp(std::max<int64_t>(bytes, 1)));

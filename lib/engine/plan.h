@@ -51,6 +51,9 @@ struct Operand {
   std::vector<int64_t> strides() const { return StridesOf(dims, layout); }
 };
 
+// Strides of an operand against the dims of a result it is broadcast to: 0 where it is repeated.
+std::vector<int64_t> BroadcastStrides(const Operand& operand, const ir::Shape& dims);
+
 // What a step sees: the address of each storage, and its own state (null when it has none).
 struct StepContext {
   std::span<std::byte* const> data;

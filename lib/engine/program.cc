@@ -41,7 +41,8 @@ StatusOr<std::vector<ir::ValueRef>> Program::Fetched(const ir::Graph& graph) con
 }
 
 // The kernels of heavy layers compute in float or on integers. What the caller feeds and fetches
-// keeps its type; where the model cannot be rewritten, it runs as it is, one reference op at a time.
+// keeps its type; where the model cannot be rewritten, it runs as it is, one reference op at a
+// time.
 Status Program::UpcastLayers() {
   ir::Model upcast = model_;
   AZ_ASSIGN_OR_RETURN(std::vector<ir::ValueRef> fetched, Fetched(upcast.graph));
@@ -125,8 +126,8 @@ std::vector<ir::ValueRef> Program::NeededFrom(size_t begin) const {
 }
 
 StatusOr<std::shared_ptr<const Segment>> Program::SegmentAt(
-    const std::shared_ptr<const Variant>& variant, size_t begin,
-    const std::vector<LiveValue>& live, int threads) const {
+    const std::shared_ptr<const Variant>& variant, size_t begin, const std::vector<LiveValue>& live,
+    int threads) const {
   {
     const std::scoped_lock lock(mutex_);
     for (auto entry = cache_.begin(); entry != cache_.end(); ++entry) {
@@ -137,7 +138,7 @@ StatusOr<std::shared_ptr<const Segment>> Program::SegmentAt(
     }
   }
   // Planned outside the lock: two threads may both do it, with equal results.
-  AZ_ASSIGN_OR_RETURN(std::shared_ptr<const Segment> segment, 
+  AZ_ASSIGN_OR_RETURN(std::shared_ptr<const Segment> segment,
                       MakeSegment(variant, begin, live, threads));
   const std::scoped_lock lock(mutex_);
   for (const CacheEntry& entry : cache_) {
@@ -149,8 +150,8 @@ StatusOr<std::shared_ptr<const Segment>> Program::SegmentAt(
 }
 
 StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
-    const std::shared_ptr<const Variant>& variant, size_t begin,
-    const std::vector<LiveValue>& live, int threads) const {
+    const std::shared_ptr<const Variant>& variant, size_t begin, const std::vector<LiveValue>& live,
+    int threads) const {
   const ThreadScope one_thread(1);
   const Constants& constants = variant->constants;
   const int64_t limit = options_.max_memory_bytes;
@@ -209,9 +210,9 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
         const LowerOptions one_row{options_.integer_kernels, limit, rows >= threads ? 1 : threads};
         const std::vector<ir::NodeRef> front(order_.begin(),
                                              order_.begin() + static_cast<int64_t>(segment->end));
-        AZ_ASSIGN_OR_RETURN(segment->plan,
-                            BuildPlan(single, front, inputs, LeftBy(constants, front, segment->end),
-                                      one_row));
+        AZ_ASSIGN_OR_RETURN(
+            segment->plan,
+            BuildPlan(single, front, inputs, LeftBy(constants, front, segment->end), one_row));
         return segment;
       }
       segment->end = order_.size();
@@ -255,7 +256,8 @@ size_t Program::FirstHeavyDense(Facts& one) const {
     const ValueFact *w = one.Find(node.inputs[1]), *y = one.Find(node.outputs[0]);
     if (w == nullptr || y == nullptr || w->dims.size() != 2 || y->dims.empty()) continue;
     const int64_t weights = ir::ElementCount(w->dims).value_or(0);
-    const int64_t rows = ir::ElementCount(y->dims).value_or(0) / std::max<int64_t>(1, y->dims.back());
+    const int64_t rows =
+        ir::ElementCount(y->dims).value_or(0) / std::max<int64_t>(1, y->dims.back());
     if (weights < kHeavyWeights || rows > kFewRows) continue;
     // A DequantizeLinear in front belongs to the layer: what goes over the border is the bytes.
     size_t cut = at;

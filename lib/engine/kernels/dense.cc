@@ -47,11 +47,7 @@ AZ_INLINE void FloatRowsBody(const float* x, const float* packed, const float* b
       }
       for (int64_t b = 0; b < blocks; ++b, n += kLanes) {
         const vec::F16 r = vec::Min(vec::Max(sums[b], floor), ceiling);
-        if (outputs - n >= kLanes) {
-          vec::Store(y + n, r);
-        } else {
-          vec::StorePart(y + n, r, outputs - n);
-        }
+        vec::StoreUpTo(y + n, r, outputs - n);
       }
     }
   }
@@ -79,25 +75,11 @@ AZ_INLINE void FinishBytes(const ByteView& v, const int32_t* sums, int64_t n, vo
   vec::F16 r =
       __builtin_convertvector(sum, vec::F16) * vec::Load(v.scale + n) + vec::Load(v.shift + n);
   r = vec::Min(vec::Max(r, vec::Splat(v.low)), vec::Splat(v.high));
-  const int64_t lanes = v.outputs - n < kLanes ? v.outputs - n : kLanes;
+  const int64_t lanes = v.outputs - n;
   if (v.quantized) {
-    const vec::F16 magic = vec::Splat(12582912.0f);
-    r = (r + magic) - magic;
-    const vec::B16 q =
-        __builtin_convertvector(__builtin_convertvector(r, vec::I16) + v.zero, vec::B16);
-    uint8_t* to = static_cast<uint8_t*>(y) + n;
-    if (lanes == kLanes) {
-      vec::StoreBytes(to, q);
-    } else {
-      vec::StoreBytesPart(to, q, lanes);
-    }
+    vec::StoreBytesUpTo(static_cast<uint8_t*>(y) + n, vec::Rounded(r, v.zero), lanes);
   } else {
-    float* to = static_cast<float*>(y) + n;
-    if (lanes == kLanes) {
-      vec::Store(to, r);
-    } else {
-      vec::StorePart(to, r, lanes);
-    }
+    vec::StoreUpTo(static_cast<float*>(y) + n, r, lanes);
   }
 }
 
@@ -131,8 +113,6 @@ AZ_VARIANTS(ByteRows, (const ByteView& v, const uint8_t* x, void* y, int64_t row
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-#define AZ_VNNI __attribute__((AZ_EXACT target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
-
 AZ_VNNI void ByteRowsVnni(const ByteView& v, const uint8_t* x, void* y, int64_t rows) {
   alignas(64) uint8_t row[kMaxDenseInputs + 4];
   for (int64_t r = 0; r < rows; ++r, x += v.inputs) {
@@ -161,17 +141,11 @@ AZ_VNNI void ByteRowsVnni(const ByteView& v, const uint8_t* x, void* y, int64_t 
   }
 }
 
-bool HasVnni() {
-  static const bool has = __builtin_cpu_supports("avx512vnni");
-  return has && simd::CurrentLevel() == 2;
-}
-
 #else
 
 void ByteRowsVnni(const ByteView& v, const uint8_t* x, void* y, int64_t rows) {
   ByteRows(v, x, y, rows);
 }
-bool HasVnni() { return false; }
 
 #endif
 
@@ -222,7 +196,7 @@ void DenseBytes::Run(const uint8_t* x, void* y, int64_t rows) const {
       packed_.data(),     start_.data(), spec_.scale.data(),
       spec_.shift.data(), spec_.low,     spec_.high,
       spec_.quantized,    spec_.zero};
-  if (HasVnni()) return ByteRowsVnni(view, x, y, rows);
+  if (simd::HasVnni()) return ByteRowsVnni(view, x, y, rows);
   ByteRows(view, x, y, rows);
 }
 

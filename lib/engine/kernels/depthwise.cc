@@ -16,6 +16,8 @@ namespace assize::engine {
 namespace {
 
 constexpr int64_t kBlock = 64;  // channels that one pass over a row handles
+constexpr int64_t kColumnVectors =
+    512;  // interleaved columns kept: 32 KB, in the first-level cache
 
 // What the kernels read, free of classes.
 struct DepthwiseView {
@@ -39,7 +41,6 @@ AZ_INLINE const uint8_t* RowOf(const DepthwiseView& v, const uint8_t* src, int64
 
 AZ_INLINE void DepthwiseRowsBody(const DepthwiseView& v, const uint8_t* src, uint8_t* dst,
                                  int64_t begin, int64_t end) {
-  const vec::F16 magic = vec::Splat(12582912.0f);
   typedef int8_t S16 __attribute__((vector_size(16)));
   typedef int8_t LooseS16 __attribute__((vector_size(16), aligned(1), may_alias));
   for (int64_t h = begin; h < end; ++h) {
@@ -56,30 +57,17 @@ AZ_INLINE void DepthwiseRowsBody(const DepthwiseView& v, const uint8_t* src, uin
             const uint8_t* pixel = row == nullptr || at < 0 || at >= v.s.in_w
                                        ? v.fill + c
                                        : row + at * v.s.channels + c;
-            vec::B16 bytes{};
-            if (lanes >= 16) {
-              bytes = *reinterpret_cast<const vec::LooseB16*>(pixel);
-            } else {
-              for (int64_t i = 0; i < lanes; ++i) bytes[i] = pixel[i];
-            }
-            bytes ^= v.flip;
+            const vec::B16 bytes = vec::LoadBytesUpTo(pixel, lanes) ^ v.flip;
             const S16 taps = *reinterpret_cast<const LooseS16*>(
                 v.taps + (kh * v.s.kernel_w + kw) * v.padded_channels + c);
-            sum += __builtin_convertvector(bytes, vec::I16) *
-                   __builtin_convertvector(taps, vec::I16);
+            sum +=
+                __builtin_convertvector(bytes, vec::I16) * __builtin_convertvector(taps, vec::I16);
           }
         }
         vec::F16 r = __builtin_convertvector(sum, vec::F16) * vec::Load(v.scale + c) +
                      vec::Load(v.shift + c);
         r = vec::Min(vec::Max(r, vec::Splat(v.low)), vec::Splat(v.high));
-        r = (r + magic) - magic;
-        const vec::B16 q = __builtin_convertvector(
-            __builtin_convertvector(r, vec::I16) + v.zero, vec::B16);
-        if (lanes >= 16) {
-          vec::StoreBytes(y + c, q);
-        } else {
-          vec::StoreBytesPart(y + c, q, lanes);
-        }
+        vec::StoreBytesUpTo(y + c, vec::Rounded(r, v.zero), lanes);
       }
     }
   }
@@ -90,13 +78,8 @@ AZ_VARIANTS(DepthwiseRows,
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-constexpr int64_t kColumnVectors = 512;  // interleaved columns kept: 32 KB, in the first-level cache
-
 // Rows a..d at one column, 64 channels: in each 128-bit lane, vector j holds channels 4j .. 4j+3 of
 // that lane, four bytes each.
-#define AZ_VNNI \
-  __attribute__((AZ_EXACT target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
-
 #define AZ_VNNI_INLINE AZ_VNNI __attribute__((always_inline)) inline
 
 AZ_VNNI_INLINE void Interleave(__m512i a, __m512i b, __m512i c, __m512i d, __m512i* out) {
@@ -112,8 +95,8 @@ AZ_VNNI_INLINE void Interleave(__m512i a, __m512i b, __m512i c, __m512i d, __m51
 // after the one before.
 template <int kRows>
 AZ_VNNI void InterleaveColumns(const uint8_t* const* rows, int64_t first, int64_t count,
-                                      int64_t width, int64_t channels, __mmask64 mask, __m512i fill,
-                                      __m512i flip, __m512i* out, int64_t step) {
+                               int64_t width, int64_t channels, __mmask64 mask, __m512i fill,
+                               __m512i flip, __m512i* out, int64_t step) {
   const int64_t inside = std::clamp<int64_t>(-first, 0, count);
   const int64_t beyond = std::clamp<int64_t>(width - first, inside, count);
   // Rows of padding repeat one pixel of it.
@@ -209,8 +192,7 @@ AZ_VNNI void DepthwiseRowsVnni(const DepthwiseView& v, const uint8_t* src, uint8
       const __m512i fill = _mm512_xor_si512(_mm512_loadu_si512(v.fill + c), flip);
       RowPass pass;
       pass.columns = columns;
-      pass.taps =
-          reinterpret_cast<const __m512i*>(v.packed) + block * v.s.kernel_w * per_column;
+      pass.taps = reinterpret_cast<const __m512i*>(v.packed) + block * v.s.kernel_w * per_column;
       pass.start = v.start + c;
       pass.scale = v.scale + c, pass.shift = v.shift + c;
       pass.low = v.low, pass.high = v.high, pass.zero = v.zero;
@@ -249,17 +231,12 @@ AZ_VNNI void DepthwiseRowsVnni(const DepthwiseView& v, const uint8_t* src, uint8
   }
 }
 
-bool HasVnni() {
-  return simd::CurrentLevel() == 2 && __builtin_cpu_supports("avx512vnni");
-}
-
 #else
 
 void DepthwiseRowsVnni(const DepthwiseView& v, const uint8_t* src, uint8_t* dst, int64_t begin,
                        int64_t end) {
   DepthwiseRows(v, src, dst, begin, end);
 }
-bool HasVnni() { return false; }
 
 #endif
 
@@ -273,7 +250,7 @@ Depthwise::Depthwise(DepthwiseSpec spec, const int8_t* weights) : spec_(std::mov
   const int64_t padded = (s.channels + kBlock - 1) / kBlock * kBlock;
   const int64_t positions = s.kernel_h * s.kernel_w, groups = (s.kernel_h + 3) / 4;
   const int64_t reach = (s.kernel_w - 1) * s.dilation_w + 1;
-  const bool vnni = HasVnni() && (reach + s.stride_w) * groups * 4 <= 512;
+  const bool vnni = simd::HasVnni() && (reach + s.stride_w) * groups * 4 <= kColumnVectors;
   const int32_t offset = spec_.source_zero + (spec_.source_signed ? 128 : 0);
   const size_t size = static_cast<size_t>(padded);
   start_.resize(size), scale_.resize(size), shift_.resize(size);

@@ -34,7 +34,26 @@ AZ_INLINE Span Inside(int64_t out, int64_t stride, int64_t pad, int64_t kernel, 
 
 struct Window {
   Span d, h, w;
+  int64_t count() const { return d.count * h.count * w.count; }
 };
+
+// Of an output row, counted over depth and height; its place along the row is still open.
+AZ_INLINE Window WindowOfRow(const PoolPlan& p, int64_t row) {
+  Window window;
+  window.d =
+      Inside(row / p.out[1], p.stride[0], p.pad_begin[0], p.kernel[0], p.dilation[0], p.in[0]);
+  window.h =
+      Inside(row % p.out[1], p.stride[1], p.pad_begin[1], p.kernel[1], p.dilation[1], p.in[1]);
+  return window;
+}
+AZ_INLINE Span AlongRow(const PoolPlan& p, int64_t out) {
+  return Inside(out, p.stride[2], p.pad_begin[2], p.kernel[2], p.dilation[2], p.in[2]);
+}
+// The first pixel of line (i, j) of the window.
+AZ_INLINE int64_t FirstPixel(const PoolPlan& p, const Window& window, int64_t i, int64_t j) {
+  const int64_t d = window.d.first + i * p.dilation[0], h = window.h.first + j * p.dilation[1];
+  return (d * p.in[1] + h) * p.in[2] + window.w.first;
+}
 
 // Elements of output `o`'s window that lie inside the padded input: ceil_mode's last window may
 // hang over the padded end, and what lies beyond does not count as padding.
@@ -60,11 +79,7 @@ AZ_INLINE void MaxStretch(const PoolPlan& p, const Window& window, const T* src,
   for (int n = 0; n < kCount; ++n) best[n] = V{} + lowest;
   for (int64_t i = 0; i < window.d.count; ++i) {
     for (int64_t j = 0; j < window.h.count; ++j) {
-      const int64_t line =
-          ((window.d.first + i * p.dilation[0]) * p.in[1] + window.h.first + j * p.dilation[1]) *
-              p.in[2] +
-          window.w.first;
-      const T* x = src + line * p.channels + at;
+      const T* x = src + FirstPixel(p, window, i, j) * p.channels + at;
       for (int64_t k = 0; k < window.w.count; ++k, x += p.dilation[2] * p.channels) {
         for (int n = 0; n < kCount; ++n) {
           const V v = *reinterpret_cast<const Loose*>(x + n * kLanes);
@@ -84,13 +99,9 @@ AZ_INLINE void MaxPoolBody(const PoolPlan& p, const T* src, T* dst, T lowest, in
   constexpr int64_t kWide = static_cast<int64_t>(sizeof(V) / sizeof(T));
   constexpr int64_t kNarrow = static_cast<int64_t>(sizeof(W) / sizeof(T));
   for (int64_t row = begin; row < end; ++row) {
-    Window window;
-    window.d =
-        Inside(row / p.out[1], p.stride[0], p.pad_begin[0], p.kernel[0], p.dilation[0], p.in[0]);
-    window.h =
-        Inside(row % p.out[1], p.stride[1], p.pad_begin[1], p.kernel[1], p.dilation[1], p.in[1]);
+    Window window = WindowOfRow(p, row);
     for (int64_t ow = 0; ow < p.out[2]; ++ow) {
-      window.w = Inside(ow, p.stride[2], p.pad_begin[2], p.kernel[2], p.dilation[2], p.in[2]);
+      window.w = AlongRow(p, ow);
       T* y = dst + (row * p.out[2] + ow) * p.channels;
       int64_t c = 0;
       for (; c + 4 * kWide <= p.channels; c += 4 * kWide)
@@ -146,36 +157,25 @@ AZ_INLINE void AverageRowsBody(const PoolPlan& p, const float* src, float* dst, 
                                int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     std::array<int64_t, 3> o{row / p.out[1], row % p.out[1], 0};
-    Window window;
-    window.d = Inside(o[0], p.stride[0], p.pad_begin[0], p.kernel[0], p.dilation[0], p.in[0]);
-    window.h = Inside(o[1], p.stride[1], p.pad_begin[1], p.kernel[1], p.dilation[1], p.in[1]);
+    Window window = WindowOfRow(p, row);
     for (; o[2] < p.out[2]; ++o[2]) {
-      window.w = Inside(o[2], p.stride[2], p.pad_begin[2], p.kernel[2], p.dilation[2], p.in[2]);
-      const double divisor = static_cast<double>(
-          p.count_include_pad ? Covered(p, o) : window.d.count * window.h.count * window.w.count);
+      window.w = AlongRow(p, o[2]);
+      const double divisor =
+          static_cast<double>(p.count_include_pad ? Covered(p, o) : window.count());
       float* y = dst + (row * p.out[2] + o[2]) * p.channels;
       for (int64_t c = 0; c < p.channels; c += 16) {
         const int64_t lanes = p.channels - c;
         D16 sum{};
         for (int64_t i = 0; i < window.d.count; ++i) {
           for (int64_t j = 0; j < window.h.count; ++j) {
-            const int64_t line = ((window.d.first + i * p.dilation[0]) * p.in[1] + window.h.first +
-                                  j * p.dilation[1]) *
-                                     p.in[2] +
-                                 window.w.first;
-            const float* x = src + line * p.channels + c;
+            const float* x = src + FirstPixel(p, window, i, j) * p.channels + c;
             for (int64_t k = 0; k < window.w.count; ++k, x += p.dilation[2] * p.channels) {
-              sum += __builtin_convertvector(
-                  lanes >= 16 ? vec::Load(x) : vec::LoadPart(x, lanes, 0.0f), D16);
+              sum += __builtin_convertvector(vec::LoadUpTo(x, lanes, 0.0f), D16);
             }
           }
         }
         const vec::F16 mean = __builtin_convertvector(sum / divisor, vec::F16);
-        if (lanes >= 16) {
-          vec::Store(y + c, mean);
-        } else {
-          vec::StorePart(y + c, mean, lanes);
-        }
+        vec::StoreUpTo(y + c, mean, lanes);
       }
     }
   }
@@ -193,12 +193,10 @@ AZ_INLINE void AverageByteRowsBody(const PoolPlan& p, const ByteAverage& average
   const double scale = static_cast<double>(average.scale);
   for (int64_t row = begin; row < end; ++row) {
     std::array<int64_t, 3> o{row / p.out[1], row % p.out[1], 0};
-    Window window;
-    window.d = Inside(o[0], p.stride[0], p.pad_begin[0], p.kernel[0], p.dilation[0], p.in[0]);
-    window.h = Inside(o[1], p.stride[1], p.pad_begin[1], p.kernel[1], p.dilation[1], p.in[1]);
+    Window window = WindowOfRow(p, row);
     for (; o[2] < p.out[2]; ++o[2]) {
-      window.w = Inside(o[2], p.stride[2], p.pad_begin[2], p.kernel[2], p.dilation[2], p.in[2]);
-      const int64_t seen = window.d.count * window.h.count * window.w.count;
+      window.w = AlongRow(p, o[2]);
+      const int64_t seen = window.count();
       const double factor = scale / static_cast<double>(p.count_include_pad ? Covered(p, o) : seen);
       uint8_t* y = dst + (row * p.out[2] + o[2]) * p.channels;
       for (int64_t c = 0; c < p.channels; c += 16) {
@@ -206,30 +204,15 @@ AZ_INLINE void AverageByteRowsBody(const PoolPlan& p, const ByteAverage& average
         vec::I16 sum = vec::I16{} - static_cast<int32_t>(seen) * zero;
         for (int64_t i = 0; i < window.d.count; ++i) {
           for (int64_t j = 0; j < window.h.count; ++j) {
-            const int64_t line = ((window.d.first + i * p.dilation[0]) * p.in[1] + window.h.first +
-                                  j * p.dilation[1]) *
-                                     p.in[2] +
-                                 window.w.first;
-            const uint8_t* x = src + line * p.channels + c;
+            const uint8_t* x = src + FirstPixel(p, window, i, j) * p.channels + c;
             for (int64_t k = 0; k < window.w.count; ++k, x += p.dilation[2] * p.channels) {
-              vec::B16 bytes{};
-              if (lanes >= 16) {
-                bytes = *reinterpret_cast<const vec::LooseB16*>(x);
-              } else {
-                for (int64_t n = 0; n < lanes; ++n) bytes[n] = x[n];
-              }
-              sum += __builtin_convertvector(bytes ^ flip, vec::I16);
+              sum += __builtin_convertvector(vec::LoadBytesUpTo(x, lanes) ^ flip, vec::I16);
             }
           }
         }
         const vec::F16 mean =
             __builtin_convertvector(__builtin_convertvector(sum, D16) * factor, vec::F16);
-        const vec::B16 q = vec::ToBytes(mean, average.grid);
-        if (lanes >= 16) {
-          vec::StoreBytes(y + c, q);
-        } else {
-          vec::StoreBytesPart(y + c, q, lanes);
-        }
+        vec::StoreBytesUpTo(y + c, vec::ToBytes(mean, average.grid), lanes);
       }
     }
   }

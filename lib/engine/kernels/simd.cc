@@ -3,6 +3,8 @@
 
 #include <atomic>
 
+#include "lib/engine/kernels/variants.h"
+
 namespace assize::engine::simd {
 namespace {
 
@@ -21,36 +23,7 @@ std::atomic<int> level{Detect()};
 
 }  // namespace
 
-#define AZ_BODY static inline __attribute__((always_inline)) void
-
-#if defined(__clang__)
-#define AZ_LOOPS
-#else
-#define AZ_LOOPS optimize("O3", "fp-contract=off"),
-#endif
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define AZ_VARIANTS(Name, Parameters, Arguments)                                                 \
-  __attribute__((                                                                                \
-      AZ_LOOPS target("avx512f,avx512bw,avx512vl,avx512dq"))) static void Name##512 Parameters { \
-    Name##Body Arguments;                                                                        \
-  }                                                                                              \
-  __attribute__((AZ_LOOPS target("avx2"))) static void Name##256 Parameters {                    \
-    Name##Body Arguments;                                                                        \
-  }                                                                                              \
-  __attribute__((AZ_LOOPS target("sse2"))) static void Name##128 Parameters {                    \
-    Name##Body Arguments;                                                                        \
-  }                                                                                              \
-  void Name Parameters {                                                                         \
-    const int now = level.load(std::memory_order_relaxed);                                       \
-    if (now == 2) return Name##512 Arguments;                                                    \
-    if (now == 1) return Name##256 Arguments;                                                    \
-    Name##128 Arguments;                                                                         \
-  }
-#else
-#define AZ_VARIANTS(Name, Parameters, Arguments) \
-  void Name Parameters { Name##Body Arguments; }
-#endif
+#define AZ_BODY AZ_INLINE void
 
 AZ_BODY DequantizeU8Body(const uint8_t* src, float* dst, int64_t count, float scale, int32_t zero) {
   for (int64_t i = 0; i < count; ++i)
@@ -148,6 +121,15 @@ const char* Level() {
 }
 
 int CurrentLevel() { return level.load(std::memory_order_relaxed); }
+
+bool HasVnni() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  static const bool has = __builtin_cpu_supports("avx512vnni");
+  return has && CurrentLevel() == 2;
+#else
+  return false;
+#endif
+}
 
 void LimitLevel(int limit) {
   const int most = Detect();

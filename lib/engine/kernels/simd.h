@@ -32,6 +32,8 @@ void MultiplyAccumulate(int32_t value, const int16_t* weights, int32_t* sums, in
 const char* Level();
 // The same as a number: 2, 1 or 0.
 int CurrentLevel();
+// At level 2, with dot products of bytes.
+bool HasVnni();
 // For tests: at most this level (0 baseline, 1 AVX2, 2 AVX-512) from now on.
 void LimitLevel(int level);
 

@@ -65,37 +65,26 @@ AZ_INLINE void WeaveBody(const T* src, int64_t stride, T* dst, int64_t count) {
     for (int p = 0; p < kPlanes; ++p) dst[r * kPlanes + p] = src[p * stride + r];
   }
 }
-AZ_INLINE void WeaveTwoBytesBody(const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count) {
-  WeaveBody<uint8_t, 2>(src, stride, dst, count);
+template <typename T>
+AZ_INLINE void WeavePlanes(const T* src, int64_t stride, T* dst, int64_t count, int64_t planes) {
+  if (planes == 2) return WeaveBody<T, 2>(src, stride, dst, count);
+  if (planes == 3) return WeaveBody<T, 3>(src, stride, dst, count);
+  return WeaveBody<T, 4>(src, stride, dst, count);
 }
-AZ_VARIANTS(WeaveTwoBytes, (const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count),
-            (src, stride, dst, count))
-AZ_INLINE void WeaveThreeBytesBody(const uint8_t* src, int64_t stride, uint8_t* dst,
-                                   int64_t count) {
-  WeaveBody<uint8_t, 3>(src, stride, dst, count);
+AZ_INLINE void WeaveBytesBody(const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count,
+                              int64_t planes) {
+  WeavePlanes(src, stride, dst, count, planes);
 }
-AZ_VARIANTS(WeaveThreeBytes, (const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count),
-            (src, stride, dst, count))
-AZ_INLINE void WeaveFourBytesBody(const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count) {
-  WeaveBody<uint8_t, 4>(src, stride, dst, count);
+AZ_VARIANTS(WeaveBytes,
+            (const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count, int64_t planes),
+            (src, stride, dst, count, planes))
+AZ_INLINE void WeaveFloatsBody(const float* src, int64_t stride, float* dst, int64_t count,
+                               int64_t planes) {
+  WeavePlanes(src, stride, dst, count, planes);
 }
-AZ_VARIANTS(WeaveFourBytes, (const uint8_t* src, int64_t stride, uint8_t* dst, int64_t count),
-            (src, stride, dst, count))
-AZ_INLINE void WeaveTwoFloatsBody(const float* src, int64_t stride, float* dst, int64_t count) {
-  WeaveBody<float, 2>(src, stride, dst, count);
-}
-AZ_VARIANTS(WeaveTwoFloats, (const float* src, int64_t stride, float* dst, int64_t count),
-            (src, stride, dst, count))
-AZ_INLINE void WeaveThreeFloatsBody(const float* src, int64_t stride, float* dst, int64_t count) {
-  WeaveBody<float, 3>(src, stride, dst, count);
-}
-AZ_VARIANTS(WeaveThreeFloats, (const float* src, int64_t stride, float* dst, int64_t count),
-            (src, stride, dst, count))
-AZ_INLINE void WeaveFourFloatsBody(const float* src, int64_t stride, float* dst, int64_t count) {
-  WeaveBody<float, 4>(src, stride, dst, count);
-}
-AZ_VARIANTS(WeaveFourFloats, (const float* src, int64_t stride, float* dst, int64_t count),
-            (src, stride, dst, count))
+AZ_VARIANTS(WeaveFloats,
+            (const float* src, int64_t stride, float* dst, int64_t count, int64_t planes),
+            (src, stride, dst, count, planes))
 
 template <typename T>
 void CopyRun(const std::byte* src, int64_t src_stride, std::byte* dst, int64_t dst_stride,
@@ -119,19 +108,13 @@ void Turn(const std::byte* from, int64_t src_stride, std::byte* to, int64_t dst_
       (reinterpret_cast<uintptr_t>(from) | reinterpret_cast<uintptr_t>(to)) % 4 == 0;
   if (columns >= 2 && columns <= 4 && dst_stride == columns) {
     if constexpr (sizeof(T) == 1) {
-      const auto weave = columns == 2   ? WeaveTwoBytes
-                         : columns == 3 ? WeaveThreeBytes
-                                        : WeaveFourBytes;
-      return weave(reinterpret_cast<const uint8_t*>(from), src_stride,
-                   reinterpret_cast<uint8_t*>(to), rows);
+      return WeaveBytes(reinterpret_cast<const uint8_t*>(from), src_stride,
+                        reinterpret_cast<uint8_t*>(to), rows, columns);
     }
     if constexpr (sizeof(T) == 4) {
-      const auto weave = columns == 2   ? WeaveTwoFloats
-                         : columns == 3 ? WeaveThreeFloats
-                                        : WeaveFourFloats;
       if (aligned) {
-        return weave(reinterpret_cast<const float*>(from), src_stride, reinterpret_cast<float*>(to),
-                     rows);
+        return WeaveFloats(reinterpret_cast<const float*>(from), src_stride,
+                           reinterpret_cast<float*>(to), rows, columns);
       }
     }
   }

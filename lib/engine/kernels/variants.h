@@ -42,6 +42,9 @@
   void Name Parameters { Name##Body Arguments; }
 #endif
 
+// A function that may use dot products of bytes; called where simd::HasVnni().
+#define AZ_VNNI __attribute__((AZ_EXACT target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+
 #define AZ_VARIANTS(Name, Parameters, Arguments) \
   AZ_VARIANTS_WITH(AZ_EXACT, Name, Parameters, Arguments)
 #define AZ_VARIANTS_FMA(Name, Parameters, Arguments) \

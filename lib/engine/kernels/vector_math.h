@@ -31,6 +31,17 @@ AZ_INLINE F16 LoadPart(const float* p, int64_t count, float fill) {
 AZ_INLINE void StorePart(float* p, F16 v, int64_t count) {
   for (int64_t i = 0; i < count; ++i) p[i] = v[i];
 }
+// Sixteen lanes, or as many as are left of a row.
+AZ_INLINE F16 LoadUpTo(const float* p, int64_t count, float fill) {
+  return count >= 16 ? Load(p) : LoadPart(p, count, fill);
+}
+AZ_INLINE void StoreUpTo(float* p, F16 v, int64_t count) {
+  if (count >= 16) {
+    Store(p, v);
+  } else {
+    StorePart(p, v, count);
+  }
+}
 AZ_INLINE F16 AsFloats(I16 v) { return reinterpret_cast<F16>(v); }
 AZ_INLINE I16 AsInts(F16 v) { return reinterpret_cast<I16>(v); }
 AZ_INLINE F16 Min(F16 a, F16 b) { return b < a ? b : a; }  // NaN in `a` stays
@@ -146,18 +157,37 @@ AZ_INLINE F16 GeluTanh(F16 x) {
   return (x * 0.5f) * (1.0f + Tanh((x + x * x * x * 0.044715f) * 0.797884561f));
 }
 
+// Rounds to even and adds `zero`; what comes out must fit a byte.
+AZ_INLINE B16 Rounded(F16 v, int32_t zero) {
+  const F16 magic = Splat(12582912.0f);
+  v = (v + magic) - magic;
+  return __builtin_convertvector(__builtin_convertvector(v, I16) + zero, B16);
+}
 // Rounds to even and saturates, as simd::Quantize does; NaN becomes the lowest value.
 AZ_INLINE B16 ToBytes(F16 x, const simd::ByteGrid& grid) {
   F16 v = x / grid.scale;
-  const F16 low = Splat(grid.low), high = Splat(grid.high), magic = Splat(12582912.0f);
+  const F16 low = Splat(grid.low), high = Splat(grid.high);
   v = v > low ? v : low;
   v = v < high ? v : high;
-  v = (v + magic) - magic;
-  return __builtin_convertvector(__builtin_convertvector(v, I16) + grid.zero, B16);
+  return Rounded(v, grid.zero);
 }
 AZ_INLINE void StoreBytes(uint8_t* p, B16 v) { *reinterpret_cast<LooseB16*>(p) = v; }
 AZ_INLINE void StoreBytesPart(uint8_t* p, B16 v, int64_t count) {
   for (int64_t i = 0; i < count; ++i) p[i] = v[i];
+}
+AZ_INLINE void StoreBytesUpTo(uint8_t* p, B16 v, int64_t count) {
+  if (count >= 16) {
+    StoreBytes(p, v);
+  } else {
+    StoreBytesPart(p, v, count);
+  }
+}
+// Lanes beyond `count` are 0.
+AZ_INLINE B16 LoadBytesUpTo(const uint8_t* p, int64_t count) {
+  if (count >= 16) return *reinterpret_cast<const LooseB16*>(p);
+  B16 v{};
+  for (int64_t i = 0; i < count; ++i) v[i] = p[i];
+  return v;
 }
 
 }  // namespace assize::engine::vec
