@@ -24,7 +24,7 @@ function(assize_tests folder)
     ASSIZE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ASSIZE_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${folder} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${folder} PROPERTIES TIMEOUT 1500
-    ENVIRONMENT "ASSIZE_BIN=$<TARGET_FILE:assize>;ASAN_OPTIONS=detect_leaks=1;UBSAN_OPTIONS=print_stacktrace=1")
+    ENVIRONMENT "ASSIZE_BIN=$<TARGET_FILE:assize>;ASAN_OPTIONS=detect_leaks=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 endfunction()
 
 foreach(room support ir onnx analysis verify pass reference engine data eval trust evidence release

@@ -78,10 +78,10 @@ bool Lowering::LowerWhere(const Unit& unit) {
 
 bool Lowering::LowerRepeat(const Unit& unit) {
   const ir::Node& n = node(unit);
-  const Shape& dims = fact(n.outputs[0]).dims;
   if (n.op_type != "Expand" && n.op_type != "Tile" && n.op_type != "DepthToSpace" &&
       n.op_type != "SpaceToDepth")
     return false;
+  const Shape& dims = fact(n.outputs[0]).dims;
   const Operand x = Plain(n.inputs[0]);
   if (!x.defined() || !IsWhole(x.dtype)) return false;
   const std::vector<int64_t> own = x.strides();
