@@ -15,7 +15,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <memory>
 
@@ -24,6 +23,7 @@
 #include "lib/onnx/onnx.h"
 #include "lib/support/json.h"
 #include "lib/support/parallel.h"
+#include "lib/support/process_memory.h"
 #include "lib/verify/verify.h"
 
 namespace assize {
@@ -33,15 +33,6 @@ using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-// A line of /proc/self/status in bytes: "VmRSS", "VmHWM".
-int64_t StatusBytes(const std::string& field) {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind(field + ":", 0) == 0) return std::stoll(line.substr(field.size() + 1)) * 1024;
-  }
-  return 0;
 }
 
 // The element types that models of the benchmarks are fed and give.
@@ -57,7 +48,7 @@ class Worker {
     if (what == "load") return Load(request);
     if (what == "version")
       return Json{{"version", ASSIZE_VERSION}, {"instruction_set", engine::InstructionSet()}};
-    if (what == "memory") return Json{{"peak", StatusBytes("VmHWM")}, {"base", base_}};
+    if (what == "memory") return Json{{"peak", PeakResidentBytes()}, {"base", base_}};
     if (!session_) return FailedPrecondition("no model is loaded");
     if (what == "round") return Round(request);
     if (what == "outputs") return Outputs(request);
@@ -82,8 +73,8 @@ class Worker {
           feeds_.emplace(name, ir::Tensor::View(to, array.shape, array.bytes, array.owner));
       }
     }
-    std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts anew
-    base_ = StatusBytes("VmRSS");
+    ForgetPeakResidentBytes();
+    base_ = ResidentBytes();
     const Clock::time_point begin = Clock::now();
     {
       AZ_ASSIGN_OR_RETURN(const onnx::Imported imported, onnx::ImportFile(path));

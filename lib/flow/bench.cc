@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <memory>
 
 #include "lib/evidence/html.h"
@@ -11,6 +10,7 @@
 #include "lib/flow/model_file.h"
 #include "lib/support/clock.h"
 #include "lib/support/parallel.h"
+#include "lib/support/process_memory.h"
 
 namespace assize::flow {
 namespace {
@@ -38,15 +38,6 @@ double Percentile(std::vector<double> values, double share) {
   return values[std::clamp<size_t>(rank, 1, values.size()) - 1];
 }
 
-// A line of /proc/self/status in bytes ("VmRSS", "VmHWM"); 0 where there is none.
-int64_t StatusBytes(const std::string& field) {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind(field + ":", 0) == 0) return std::atoll(line.c_str() + field.size() + 1) * 1024;
-  }
-  return 0;
-}
-
 // One model, ready to run, and what was measured of it.
 struct Contender {
   BenchFigures figures;
@@ -70,7 +61,7 @@ Status Load(Contender& contender, const LoadedModel& loaded, const Feeds& feeds,
   AZ_ASSIGN_OR_RETURN(contender.outputs, contender.session->Run(feeds));
   contender.figures.compile_ms = static_cast<double>(compiled - begin) / 1e6;
   contender.figures.first_run_ms = static_cast<double>(nanos() - compiled) / 1e6;
-  contender.figures.peak_bytes = std::max<int64_t>(StatusBytes("VmHWM") - base_bytes, 0);
+  contender.figures.peak_bytes = std::max<int64_t>(PeakResidentBytes() - base_bytes, 0);
   return OkStatus();
 }
 
@@ -151,8 +142,8 @@ StatusOr<BenchResult> RunBench(const BenchRequest& request, Progress& progress) 
   for (size_t i = 0; i < paths.size(); ++i) {
     Contender& contender = contenders[i];
     contender.figures.path = paths[i];
-    std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew
-    const int64_t base_bytes = StatusBytes("VmRSS");
+    ForgetPeakResidentBytes();
+    const int64_t base_bytes = ResidentBytes();
     const int64_t begin = nanos();
     AZ_ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModel(paths[i]));
     contender.figures.import_ms = static_cast<double>(nanos() - begin) / 1e6;
