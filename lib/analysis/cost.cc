@@ -58,7 +58,7 @@ class Counter {
     }
     int64_t opset = 0;
     for (const ir::OpsetImport& import : imports) {
-      if (import.domain.empty() || import.domain == "ai.onnx") opset = import.version;
+      if (ir::IsMainDomain(import.domain)) opset = import.version;
     }
     for (NodeRef ref = graph.first_node(); ref; ref = graph.next_node(ref)) CountNode(graph, ref, opset, types, imports);
   }
@@ -73,7 +73,7 @@ class Counter {
   void CountNode(const Graph& graph, NodeRef ref, int64_t opset, const TypeTable* types,
                  const std::vector<ir::OpsetImport>& imports) {
     const ir::Node& node = graph.node(ref);
-    const bool main_domain = node.domain.empty() || node.domain == "ai.onnx";
+    const bool main_domain = ir::IsMainDomain(node.domain);
     if (main_domain && node.op_type == "Constant") {
       const auto op = ConstantOp::From(graph, ref, opset);
       if (op.ok() && op->value) AddTensor(*op->value);

@@ -12,6 +12,7 @@ namespace assize::analysis {
 
 using ir::DType;
 using ir::Graph;
+using ir::IsMainDomain;
 using ir::NodeRef;
 using ir::Type;
 using ir::ValueRef;
@@ -32,18 +33,6 @@ constexpr std::array<std::string_view, 8> kMicrosoftLayers = {
 template <size_t N>
 bool Among(const std::array<std::string_view, N>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-bool IsMainDomain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
-
-template <typename Visit>
-void ForEachSubgraph(const ir::Node& node, const Visit& visit) {
-  for (const ir::Attribute& attribute : node.attributes) {
-    if (const auto* box = std::get_if<ir::GraphBox>(&attribute.value)) visit(**box);
-    if (const auto* boxes = std::get_if<std::vector<ir::GraphBox>>(&attribute.value)) {
-      for (const ir::GraphBox& box : *boxes) visit(*box);
-    }
-  }
 }
 
 bool Mentions16(const ir::Attribute& attribute) {

@@ -237,10 +237,10 @@ class Inferencer {
   void InferNode(Scope& scope, const std::vector<ir::OpsetImport>& imports, NodeRef ref) {
     const Graph& graph = *scope.graph;
     const ir::Node& node = graph.node(ref);
-    const bool main_domain = node.domain.empty() || node.domain == "ai.onnx";
+    const bool main_domain = ir::IsMainDomain(node.domain);
     int64_t opset = 0;
     for (const ir::OpsetImport& import : imports) {
-      const bool same = import.domain == node.domain || (main_domain && (import.domain.empty() || import.domain == "ai.onnx"));
+      const bool same = import.domain == node.domain || (main_domain && ir::IsMainDomain(import.domain));
       if (same) opset = import.version;
     }
     Node context(*this, scope, imports, ref, opset);

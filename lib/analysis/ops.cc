@@ -21,7 +21,7 @@ namespace ops_internal {
 
 Status Open(const Graph& graph, NodeRef ref, std::initializer_list<std::string_view> ops, Inputs range) {
   const ir::Node& node = graph.node(ref);
-  if (!node.domain.empty() && node.domain != "ai.onnx") {
+  if (!ir::IsMainDomain(node.domain)) {
     return InvalidArgument("{}: domain is \"{}\", expected ai.onnx", ir::NodeLabel(graph, ref), node.domain);
   }
   if (std::find(ops.begin(), ops.end(), node.op_type) == ops.end()) {

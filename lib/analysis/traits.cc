@@ -9,17 +9,11 @@
 #include "lib/analysis/schema.h"
 
 namespace assize::analysis {
-namespace {
-
-bool IsMainDomain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
-
-}  // namespace
-
 bool IsRandom(const ir::Graph& graph, ir::NodeRef ref) {
   static constexpr std::array<std::string_view, 6> kRandom = {
       "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"};
   const ir::Node& node = graph.node(ref);
-  if (!IsMainDomain(node.domain)) return false;
+  if (!ir::IsMainDomain(node.domain)) return false;
   if (std::find(kRandom.begin(), kRandom.end(), node.op_type) != kRandom.end()) return true;
   // Dropout's training_mode is its third input in every version that has it.
   if (node.op_type != "Dropout" || !InputAt(node, 2)) return false;
@@ -29,7 +23,7 @@ bool IsRandom(const ir::Graph& graph, ir::NodeRef ref) {
 
 bool IsControlFlow(const ir::Node& node) {
   static constexpr std::array<std::string_view, 4> kControl = {"If", "Loop", "Scan", "SequenceMap"};
-  return IsMainDomain(node.domain) &&
+  return ir::IsMainDomain(node.domain) &&
          std::find(kControl.begin(), kControl.end(), node.op_type) != kControl.end();
 }
 

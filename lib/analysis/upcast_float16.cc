@@ -26,6 +26,7 @@ namespace assize::analysis {
 
 using ir::DType;
 using ir::Graph;
+using ir::IsMainDomain;
 using ir::NodeRef;
 using ir::Type;
 using ir::ValueRef;
@@ -34,8 +35,6 @@ namespace {
 
 // Tables of fewer elements are not worth a Cast in every run.
 constexpr int64_t kLargeTableElements = 1 << 16;
-
-bool IsMainDomain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
 
 Type Upcast(Type type) {
   if (type.kind == Type::Kind::kTensor || type.kind == Type::Kind::kSparseTensor) {
@@ -66,16 +65,6 @@ int64_t OpsetOf(const std::vector<ir::OpsetImport>& imports, std::string_view do
     if (import.domain == domain || (IsMainDomain(import.domain) && IsMainDomain(domain))) return import.version;
   }
   return 1;
-}
-
-template <typename Visit>
-void ForEachSubgraph(const ir::Node& node, const Visit& visit) {
-  for (const ir::Attribute& attribute : node.attributes) {
-    if (const auto* box = std::get_if<ir::GraphBox>(&attribute.value)) visit(**box);
-    if (const auto* boxes = std::get_if<std::vector<ir::GraphBox>>(&attribute.value)) {
-      for (const ir::GraphBox& box : *boxes) visit(*box);
-    }
-  }
 }
 
 // One model being rewritten.

@@ -23,13 +23,7 @@ void ForEachNode(const ir::Graph& graph, const Visit& visit) {
   for (ir::NodeRef at = graph.first_node(); at; at = graph.next_node(at)) {
     const ir::Node& node = graph.node(at);
     visit(node);
-    for (const ir::Attribute& attribute : node.attributes) {
-      if (const auto* box = std::get_if<ir::GraphBox>(&attribute.value)) {
-        ForEachNode(**box, visit);
-      } else if (const auto* boxes = std::get_if<std::vector<ir::GraphBox>>(&attribute.value)) {
-        for (const ir::GraphBox& each : *boxes) ForEachNode(*each, visit);
-      }
-    }
+    ir::ForEachSubgraph(node, [&](const ir::Graph& inner) { ForEachNode(inner, visit); });
   }
 }
 

@@ -23,7 +23,7 @@ using ir::ValueRef;
 constexpr int kMaxGraphDepth = 64;
 
 template <typename F>
-void ForEachSubgraph(const Node& node, const F& f) {
+void ForEachNamedSubgraph(const Node& node, const F& f) {
   for (const ir::Attribute& attribute : node.attributes) {
     if (const auto* box = std::get_if<ir::GraphBox>(&attribute.value)) f(attribute.name, **box);
     if (const auto* boxes = std::get_if<std::vector<ir::GraphBox>>(&attribute.value)) {
@@ -118,7 +118,7 @@ class Checker {
       const Node& node = graph.node(ref);
       const std::string key = Key(node.domain, node.op_type, node.overload);
       if (by_key.count(key) != 0) callees.insert(key);
-      ForEachSubgraph(node, [&](const std::string&, const Graph& g) { Callees(g, by_key, callees, depth + 1); });
+      ForEachNamedSubgraph(node, [&](const std::string&, const Graph& g) { Callees(g, by_key, callees, depth + 1); });
     }
   }
 
@@ -245,7 +245,7 @@ class Checker {
         }
       }
       std::set<std::string> needed;
-      ForEachSubgraph(node, [&](const std::string& attribute, const Graph& g) {
+      ForEachNamedSubgraph(node, [&](const std::string& attribute, const Graph& g) {
         CheckGraph(g, fmt::format("{}, {}", place, attribute), &scope, depth + 1, in_function);
         for (const ValueRef v : g.values()) {
           if (g.value(v).is_capture && g.value(v).used()) needed.insert(g.value(v).name);

@@ -34,8 +34,6 @@ constexpr std::array<int64_t, 22> kIrVersionOfOpset = {3, 3, 4, 5, 6, 7, 7, 7, 8
                                                        8, 9, 9, 10, 10, 11, 12, 13, 13, 13, 14};
 static_assert(kIrVersionOfOpset.size() == kNewestOpset - kOldestOpset + 1);
 
-bool IsMainDomain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
-
 // Whether the op has a version of its own at `version`, and is older than that.
 bool Changes(const std::string& op, int64_t version) {
   bool older = false, here = false;
@@ -60,7 +58,7 @@ class Converter {
           for (const ir::GraphBox& inner : *boxes) AZ_RETURN_IF_ERROR(Check(*inner, from));
         }
       }
-      if (!IsMainDomain(node.domain) || model_.FindFunction(node.domain, node.op_type, node.overload) != nullptr) {
+      if (!ir::IsMainDomain(node.domain) || model_.FindFunction(node.domain, node.op_type, node.overload) != nullptr) {
         continue;
       }
       if (SchemaVersions("", node.op_type).empty()) {
@@ -94,7 +92,7 @@ class Converter {
     for (int64_t version = from + 1; version <= target_; ++version) {
       for (const NodeRef ref : edit.graph().nodes()) {
         const ir::Node& node = edit.graph().node(ref);
-        if (!IsMainDomain(node.domain) || model_.FindFunction(node.domain, node.op_type, node.overload) != nullptr) {
+        if (!ir::IsMainDomain(node.domain) || model_.FindFunction(node.domain, node.op_type, node.overload) != nullptr) {
           continue;
         }
         const convert::ChangeRule rule = RuleFor(node.op_type, version);
@@ -119,7 +117,7 @@ class Converter {
 // The version of ai.onnx among the imports, by reference.
 int64_t* MainVersion(std::vector<ir::OpsetImport>& imports) {
   for (ir::OpsetImport& import : imports) {
-    if (IsMainDomain(import.domain)) return &import.version;
+    if (ir::IsMainDomain(import.domain)) return &import.version;
   }
   return nullptr;
 }

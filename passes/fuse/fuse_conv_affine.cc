@@ -42,7 +42,7 @@ class FuseConvAffine final : public pass::PatternPass<FuseConvAffineMatch> {
     const ir::Node& node = graph.node(ref);
     const std::string_view op = node.op_type;
     const bool commutes = op == "Mul" || op == "Add";
-    if (!node.domain.empty() && node.domain != "ai.onnx") return std::nullopt;
+    if (!ir::IsMainDomain(node.domain)) return std::nullopt;
     if ((!commutes && op != "Sub" && op != "Div") || node.inputs.size() != 2) return std::nullopt;
     const size_t constant = commutes && graph.ConstantOf(node.inputs[0]) != nullptr ? 0 : 1;
     const ir::Tensor* c = graph.ConstantOf(node.inputs[constant]);

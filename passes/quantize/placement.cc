@@ -29,11 +29,9 @@ const std::set<std::string_view> kMoves = {"Concat",   "DepthToSpace", "Dropout"
 // Upstream walks end after this many ops; a chain that long has no integer kernel anyway.
 constexpr int kMaxDepth = 200;
 
-bool IsMainDomain(const ir::Node& node) { return node.domain.empty() || node.domain == "ai.onnx"; }
-
 // An op of ai.onnx, not a local function of its name.
 bool IsOp(const ir::Model& model, const ir::Node& node, std::string_view op) {
-  return node.op_type == op && IsMainDomain(node) &&
+  return node.op_type == op && ir::IsMainDomain(node.domain) &&
          model.FindFunction(node.domain, node.op_type, node.overload) == nullptr;
 }
 
@@ -240,7 +238,7 @@ class Placer {
   // The activations that a moving op moves; empty when the node is none, or does more than that.
   std::vector<ValueRef> Moved(NodeRef ref) const {
     const ir::Node& node = graph_.node(ref);
-    if (!IsMainDomain(node) || !kMoves.contains(node.op_type) || !IsOp(model_, node, node.op_type)) return {};
+    if (!ir::IsMainDomain(node.domain) || !kMoves.contains(node.op_type) || !IsOp(model_, node, node.op_type)) return {};
     if (options_.exclude_ops.contains(node.op_type)) return {};
     for (size_t i = 1; i < node.outputs.size(); ++i) {  // MaxPool's indices, Dropout's mask
       if (node.outputs[i] && node.op_type != "Split" && graph_.use_count(node.outputs[i]) > 0) return {};

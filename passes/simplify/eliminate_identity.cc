@@ -78,7 +78,7 @@ ValueRef GivenBack(const Graph& graph, NodeRef ref, int64_t opset, const TypeTab
   const ir::Node& node = graph.node(ref);
   const std::string& op = node.op_type;
   const ValueRef x = analysis::InputAt(node, 0), y = analysis::OutputAt(node, 0);
-  if (!x || !y || (!node.domain.empty() && node.domain != "ai.onnx")) return {};
+  if (!x || !y || !ir::IsMainDomain(node.domain)) return {};
   if (op == "Identity") return x;
   if (op == "Dropout") {
     const auto dropout = analysis::DropoutOp::From(graph, ref, opset);

@@ -123,7 +123,7 @@ Status Backward(const Local& n, std::vector<Values>& dx) {
   static const std::set<std::string> same = {"Identity", "Reshape", "Flatten", "Squeeze",
                                              "Unsqueeze"};
   const std::string& op = n.node.op_type;
-  const bool main = n.node.domain.empty() || n.node.domain == "ai.onnx";
+  const bool main = ir::IsMainDomain(n.node.domain);
   // A model may define functions of these names; the shapes say whether the rules fit.
   if (n.x.empty()) return Unimplemented("no derivative of {} is known", op);
   const bool alike = n.x[0].element_count() == n.y.element_count();
