@@ -3,13 +3,12 @@
 // with a result or an error; the sanitizers watch for the rest.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <limits>
 
 #include "lib/ir/editor.h"
 #include "lib/onnx/onnx.h"
 #include "lib/support/files.h"
-#include "tests/conformance/cases.h"
+#include "tests/conformance/contrib.h"
 
 namespace assize::conformance {
 namespace {
@@ -82,18 +81,11 @@ void Torment(ir::Model& model, std::vector<RuntimeValue> inputs, Hostile& hostil
   }
 }
 
-TEST(HostileContrib, NothingCrashes) {
-  const std::string root = ASSIZE_SOURCE_DIR "/.deps/contrib-cases";
-  if (!FolderExists(root)) {
-    const char* ci = std::getenv("CI");
-    if (ci != nullptr && std::string_view(ci) == "true")
-      FAIL() << root << " is missing; scripts/setup test makes it";
-    GTEST_SKIP() << root << " is missing; scripts/setup test makes it";
-  }
-  const auto cases = ListCases(root);
-  ASSERT_TRUE(cases.ok()) << cases.status();
+using HostileContrib = ContribCases;
+
+TEST_F(HostileContrib, NothingCrashes) {
   int ran = 0, refused = 0;
-  for (const Case& test_case : *cases) {
+  for (const Case& test_case : cases()) {
     SCOPED_TRACE(test_case.name);
     auto imported = onnx::ImportFile(test_case.model);
     ASSERT_TRUE(imported.ok()) << imported.status();

@@ -4,29 +4,21 @@
 // accept.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 
 #include "lib/analysis/infer.h"
 #include "lib/onnx/onnx.h"
 #include "lib/support/diagnostics.h"
 #include "lib/support/files.h"
 #include "lib/verify/verify.h"
-#include "tests/conformance/cases.h"
+#include "tests/conformance/contrib.h"
 
 namespace assize::conformance {
 namespace {
 
-TEST(InferContrib, AgreesWithWhatTheRuntimeMade) {
-  const std::string root = ASSIZE_SOURCE_DIR "/.deps/contrib-cases";
-  if (!FolderExists(root)) {
-    const char* ci = std::getenv("CI");
-    if (ci != nullptr && std::string_view(ci) == "true")
-      FAIL() << root << " is missing; scripts/setup test makes it";
-    GTEST_SKIP() << root << " is missing; scripts/setup test makes it";
-  }
-  const auto cases = ListCases(root);
-  ASSERT_TRUE(cases.ok()) << cases.status();
-  for (const Case& test_case : *cases) {
+using InferContrib = ContribCases;
+
+TEST_F(InferContrib, AgreesWithWhatTheRuntimeMade) {
+  for (const Case& test_case : cases()) {
     SCOPED_TRACE(test_case.name);
     const auto imported = onnx::ImportFile(test_case.model);
     ASSERT_TRUE(imported.ok()) << imported.status();

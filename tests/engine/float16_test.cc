@@ -1,14 +1,9 @@
 // Models of 16-bit floats: computed in float from border to border, in the engine's own kernels.
 // What ONNX Runtime says comes from float16_oracle.py; skipped, with the reason, where it cannot
 // run; with CI=true that is a failure.
-#include <sys/stat.h>
-
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
 #include "lib/ir/float_formats.h"
 #include "lib/onnx/onnx.h"
+#include "tests/engine/ort_oracle.h"
 #include "tests/engine/testing.h"
 
 namespace assize::engine {
@@ -27,61 +22,19 @@ ir::Tensor Halved(const ir::Tensor& wide, ir::DType dtype = ir::DType::kFloat16)
 
 // ---- against ONNX Runtime -------------------------------------------------------------------
 
-std::string Shared() {
-  const char* given = std::getenv("ASSIZE_SHARED");
-  return given != nullptr ? given : std::string(ASSIZE_SOURCE_DIR) + "/../shared";
-}
-
 struct Case {
   std::string set, form;
   int rows;
 };
 std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.set << "_" << c.form; }
 
-std::vector<std::byte> ReadBytes(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(in)), {});
-  std::vector<std::byte> bytes(text.size());
-  if (!text.empty()) __builtin_memcpy(bytes.data(), text.data(), text.size());
-  return bytes;
-}
-std::vector<float> ReadFloats(const std::string& path) {
-  const auto bytes = ReadBytes(path);
-  std::vector<float> values(bytes.size() / 4);
-  if (!values.empty()) __builtin_memcpy(values.data(), bytes.data(), values.size() * 4);
-  return values;
-}
-
-class Float16Models : public testing::TestWithParam<Case> {};
+using Float16Models = OrtOracle<Case>;
 
 TEST_P(Float16Models, ComputeInFloatBetweenTheBorders) {
   const Case& c = GetParam();
-  const std::string python = std::string(ASSIZE_SOURCE_DIR) + "/.deps/oracles/bin/python";
-  struct stat info;
-  const char* ci = std::getenv("CI");
-  const bool must = ci != nullptr && std::string(ci) == "true";
-  for (const std::string& need : {python, Shared() + "/data/README.md"}) {
-    if (stat(need.c_str(), &info) == 0) continue;
-    if (must) FAIL() << need << " is not there";
-    GTEST_SKIP() << need << " is not there (scripts/setup test makes the oracles)";
-  }
-  if (c.set == "fashion" && stat("/usr/share/dataset-fashion-mnist", &info) != 0 &&
-      stat("/usr/share/datasets/fashion-mnist", &info) != 0) {
-    GTEST_SKIP() << "Debian's dataset-fashion-mnist is not installed";
-  }
-  std::ostringstream name;
-  name << ASSIZE_BINARY_DIR << "/engine-oracle/float16-" << c;
-  const std::string folder = name.str();
-  ASSERT_EQ(std::system(("mkdir -p '" + folder + "'").c_str()), 0);
-  const std::string stamp = folder + "/rows-" + std::to_string(c.rows);
-  if (stat(stamp.c_str(), &info) != 0) {
-    const std::string command = "env -u LD_PRELOAD '" + python + "' '" + ASSIZE_SOURCE_DIR +
-                                "/tests/engine/float16_oracle.py' '" + Shared() + "' " + c.set +
-                                " " + c.form + " " + std::to_string(c.rows) + " '" + folder +
-                                "' >'" + folder + "/log' 2>&1";
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
-    std::ofstream(stamp).put('\n');
-  }
+  const std::string folder = Asked("float16_oracle.py", "float16-",
+                                   c.set + " " + c.form + " " + std::to_string(c.rows));
+  ASSERT_FALSE(HasFailure());
   std::ifstream facts(folder + "/facts.txt");
   std::string input, type, line;
   int fixed = 0;
@@ -89,10 +42,7 @@ TEST_P(Float16Models, ComputeInFloatBetweenTheBorders) {
   std::getline(facts, line);
   const auto dims = [&] {
     std::getline(facts, line);
-    std::istringstream in(line);
-    ir::Shape shape;
-    for (int64_t dim; in >> dim;) shape.push_back(dim);
-    return shape;
+    return ReadDims(line);
   };
   const ir::Shape x_dims = dims(), y_dims = dims();
   const ir::DType dtype = type == "float16" ? ir::DType::kFloat16

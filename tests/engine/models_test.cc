@@ -1,22 +1,12 @@
 // Real models on real rows: the engine against ONNX Runtime, in float and quantized.
 // Skipped, with the reason, where ../shared or the oracles are not there; with CI=true that is a
 // failure.
-#include <sys/stat.h>
-
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
 #include "lib/onnx/onnx.h"
+#include "tests/engine/ort_oracle.h"
 #include "tests/engine/testing.h"
 
 namespace assize::engine {
 namespace {
-
-std::string Shared() {
-  const char* given = std::getenv("ASSIZE_SHARED");
-  return given != nullptr ? given : std::string(ASSIZE_SOURCE_DIR) + "/../shared";
-}
 
 struct Case {
   std::string set;
@@ -27,58 +17,20 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
   return out << c.set << (c.int8 ? "_int8" : "");
 }
 
-std::vector<float> ReadFloats(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(in)), {});
-  std::vector<float> values(bytes.size() / 4);
-  if (!values.empty()) __builtin_memcpy(values.data(), bytes.data(), values.size() * 4);
-  return values;
-}
-
-class Models : public testing::TestWithParam<Case> {};
+using Models = OrtOracle<Case>;
 
 TEST_P(Models, AgreeWithOnnxRuntime) {
   const Case& c = GetParam();
-  const std::string python = std::string(ASSIZE_SOURCE_DIR) + "/.deps/oracles/bin/python";
-  struct stat info;
-  const char* ci = std::getenv("CI");
-  const bool must = ci != nullptr && std::string(ci) == "true";
-  for (const std::string& need : {python, Shared() + "/data/README.md"}) {
-    if (stat(need.c_str(), &info) == 0) continue;
-    if (must) FAIL() << need << " is not there";
-    GTEST_SKIP() << need << " is not there (scripts/setup test makes the oracles)";
-  }
-  if (c.set == "fashion" && stat("/usr/share/dataset-fashion-mnist", &info) != 0 &&
-      stat("/usr/share/datasets/fashion-mnist", &info) != 0) {
-    GTEST_SKIP() << "Debian's dataset-fashion-mnist is not installed";
-  }
-  std::ostringstream name;
-  name << ASSIZE_BINARY_DIR << "/engine-oracle/" << c;
-  const std::string folder = name.str();
-  ASSERT_EQ(std::system(("mkdir -p '" + folder + "'").c_str()), 0);
-  // What ONNX Runtime says does not change between runs of the tests.
-  const std::string stamp = folder + "/rows-" + std::to_string(c.rows);
-  if (stat(stamp.c_str(), &info) != 0) {
-    const std::string command = "env -u LD_PRELOAD '" + python + "' '" + ASSIZE_SOURCE_DIR +
-                                "/tests/engine/ort_oracle.py' '" + Shared() + "' " + c.set + " " +
-                                std::to_string(c.rows) + " '" + folder + "'" +
-                                (c.int8 ? " --int8" : "") + " >'" + folder + "/log' 2>&1";
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
-    std::ofstream(stamp).put('\n');
-  }
+  const std::string folder =
+      Asked("ort_oracle.py", "", c.set + " " + std::to_string(c.rows), c.int8 ? " --int8" : "");
+  ASSERT_FALSE(HasFailure());
   std::ifstream shapes(folder + "/shapes.txt");
   std::string x_line, y_line, input;
   int correct = 0, fixed = 0;
   std::getline(shapes, x_line);
   std::getline(shapes, y_line);
   shapes >> correct >> input >> fixed;
-  const auto dims = [](const std::string& line) {
-    std::istringstream in(line);
-    ir::Shape shape;
-    for (int64_t dim; in >> dim;) shape.push_back(dim);
-    return shape;
-  };
-  const ir::Shape x_dims = dims(x_line), y_dims = dims(y_line);
+  const ir::Shape x_dims = ReadDims(x_line), y_dims = ReadDims(y_line);
   const std::vector<float> x = ReadFloats(folder + "/x.f32"), want = ReadFloats(folder + "/y.f32");
   ASSERT_FALSE(x.empty());
 
