@@ -1,9 +1,15 @@
 # tests/<folder>/**/*_test.cc -> one GoogleTest binary assize_<folder>_tests per folder.
 find_package(GTest 1.12 REQUIRED)
 find_package(dnnl 3.2 CONFIG REQUIRED PATHS ${ASSIZE_DEPS}/onednn)
+# The tests' own code is compiled to be compiled soon; what they test keeps its flags.
+set(test_options -Og)
+if(ASSIZE_SANITIZE MATCHES "undefined")
+  list(APPEND test_options -fno-sanitize=undefined)
+endif()
 add_library(assize_test_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cc)
 target_link_libraries(assize_test_pch PRIVATE assize_flags absl::status absl::statusor
   absl::flat_hash_map fmt::fmt nlohmann_json::nlohmann_json GTest::gmock)
+target_compile_options(assize_test_pch PRIVATE ${test_options})
 target_precompile_headers(assize_test_pch PRIVATE
   <algorithm> <array> <cmath> <cstdint> <cstring> <functional> <map> <memory> <optional> <span>
   <string> <string_view> <vector> <absl/status/statusor.h> <fmt/format.h> <nlohmann/json.hpp>
@@ -18,7 +24,8 @@ function(assize_tests folder)
   set(target assize_${folder}_tests)
   add_executable(${target} ${sources})
   target_link_libraries(${target} PRIVATE assize_flags ${ARG_LINK} GTest::gmock GTest::gtest_main)
-  target_compile_options(${target} PRIVATE -fPIC)  # as the precompiled header; CMake gives executables -fPIE
+  # -fPIC as the precompiled header; CMake gives executables -fPIE.
+  target_compile_options(${target} PRIVATE ${test_options} -fPIC)
   target_precompile_headers(${target} REUSE_FROM assize_test_pch)
   target_compile_definitions(${target} PRIVATE
     ASSIZE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ASSIZE_BINARY_DIR="${CMAKE_BINARY_DIR}")

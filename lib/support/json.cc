@@ -9,6 +9,8 @@
 #include <limits>
 #include <set>
 
+template class nlohmann::basic_json<nlohmann::ordered_map>;
+
 namespace assize {
 namespace {
 

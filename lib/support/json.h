@@ -11,6 +11,8 @@
 
 #include "lib/support/status.h"
 
+extern template class nlohmann::basic_json<nlohmann::ordered_map>;  // compiled once, in json.cc
+
 namespace assize {
 
 using Json = nlohmann::ordered_json;
