@@ -6,11 +6,10 @@
 #include "lib/engine/engine.h"
 #include "lib/evidence/documents.h"
 #include "lib/evidence/privacy.h"
-#include "lib/flow/evaluate.h"
 #include "lib/flow/key_files.h"
+#include "lib/flow/measure.h"
 #include "lib/flow/model_file.h"
 #include "lib/flow/pipeline_run.h"
-#include "lib/flow/predict.h"
 #include "lib/flow/recipe_data.h"
 #include "lib/flow/services.h"
 #include "lib/release/store.h"
@@ -101,13 +100,8 @@ StatusOr<Prepared> Prepare(const BuildRequest& request) {
 StatusOr<eval::Report> EvaluateBoth(const Prepared& ready, const ir::Model& result, Progress& progress) {
   const data::Dataset& set = ready.data.SetOf("evaluation");
   const std::vector<int64_t>& rows = *ready.data.RowsOf("evaluation");
-  eval::Observations observations;
-  AZ_ASSIGN_OR_RETURN(observations.source,
-                      Predict(ready.source.model(), set, rows, "", "evaluating the source", progress));
-  AZ_ASSIGN_OR_RETURN(observations.model, Predict(result, set, rows, "", "evaluating the result", progress));
-  if (set.has_labels()) AZ_RETURN_IF_ERROR(TakeLabels(set, rows, observations));
-  observations.groups = GroupsOf(set, rows);
-  return eval::Evaluate(ready.plan.criteria, observations, {ready.recipe.seed});
+  return Measure({result, set}, Subject{ready.source.model(), set},
+                 {rows, ready.plan.criteria, "", ready.recipe.seed}, "the result", progress);
 }
 
 Json Measurements(int64_t micros) {

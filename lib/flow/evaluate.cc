@@ -2,6 +2,7 @@
 #include "lib/flow/evaluate.h"
 
 #include "lib/data/npz.h"
+#include "lib/flow/measure.h"
 #include "lib/flow/model_file.h"
 #include "lib/flow/predict.h"
 
@@ -11,38 +12,13 @@ StatusOr<eval::Report> EvaluateFile(const EvaluateRequest& request, Progress& pr
   AZ_ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModel(request.model));
   AZ_ASSIGN_OR_RETURN(const data::Dataset dataset, LoadUserData(request.data, loaded.model()));
   const std::vector<int64_t> rows = data::AllRows(dataset.rows());
-  eval::Observations observations;
-  AZ_ASSIGN_OR_RETURN(observations.model, Predict(loaded.model(), dataset, rows, request.output,
-                                                  "evaluating", progress));
-  if (!request.against.empty()) {
-    AZ_ASSIGN_OR_RETURN(const LoadedModel source, LoadModel(request.against));
-    // The source may name its inputs differently: the data is bound to each model on its own.
-    AZ_ASSIGN_OR_RETURN(const data::Dataset source_data, LoadUserData(request.data, source.model()));
-    AZ_ASSIGN_OR_RETURN(observations.source, Predict(source.model(), source_data, rows, request.output,
-                                                     "evaluating the source", progress));
-  }
-  if (dataset.has_labels()) AZ_RETURN_IF_ERROR(TakeLabels(dataset, rows, observations));
-  observations.groups = GroupsOf(dataset, rows);
-  return eval::Evaluate({}, observations, {request.seed});
-}
-
-Status TakeLabels(const data::Dataset& dataset, std::span<const int64_t> rows,
-                  eval::Observations& observations) {
-  StatusOr<std::vector<int64_t>> classes = dataset.ClassLabels(rows);
-  if (classes.ok() && observations.model.class_like) {
-    observations.labels = *std::move(classes);
-    return OkStatus();
-  }
-  AZ_ASSIGN_OR_RETURN(observations.targets, dataset.Targets(rows));
-  return OkStatus();
-}
-
-std::vector<int64_t> GroupsOf(const data::Dataset& dataset, std::span<const int64_t> rows) {
-  std::vector<int64_t> groups;
-  if (dataset.has_groups()) {
-    for (const int64_t row : rows) groups.push_back(dataset.groups()[static_cast<size_t>(row)]);
-  }
-  return groups;
+  const MeasureRequest measure{rows, {}, request.output, request.seed};
+  const Subject subject{loaded.model(), dataset};
+  if (request.against.empty()) return Measure(subject, std::nullopt, measure, "the model", progress);
+  AZ_ASSIGN_OR_RETURN(const LoadedModel source, LoadModel(request.against));
+  // The source may name its inputs differently: the data is bound to each model on its own.
+  AZ_ASSIGN_OR_RETURN(const data::Dataset source_data, LoadUserData(request.data, source.model()));
+  return Measure(subject, Subject{source.model(), source_data}, measure, "the model", progress);
 }
 
 namespace {

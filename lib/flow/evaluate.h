@@ -21,11 +21,6 @@ struct EvaluateRequest {
 };
 StatusOr<eval::Report> EvaluateFile(const EvaluateRequest& request, Progress& progress);
 
-// Labels of these rows into `observations`: classes where the outputs and the labels are class-like, else targets.
-Status TakeLabels(const data::Dataset& dataset, std::span<const int64_t> rows, eval::Observations& observations);
-// The group of each row, or nothing when the data names none.
-std::vector<int64_t> GroupsOf(const data::Dataset& dataset, std::span<const int64_t> rows);
-
 // A table of what was measured, for people.
 std::string ReportText(const eval::Report& report);
 // `eval --json`: n, correct, top1 and the whole report.

@@ -1,9 +1,8 @@
 // `verify` and `gate`. Tests: tests/flow/gate_test.cc, tests/e2e/.
 #include "lib/flow/gate.h"
 
-#include "lib/flow/evaluate.h"
+#include "lib/flow/measure.h"
 #include "lib/flow/model_file.h"
-#include "lib/flow/predict.h"
 #include "lib/flow/recipe_data.h"
 #include "lib/ir/hash.h"
 #include "lib/onnx/onnx.h"
@@ -55,12 +54,9 @@ Status Reevaluate(const GateRequest& request, const policy::GatePolicy& policy, 
   AZ_ASSIGN_OR_RETURN(const RecipeData data, LoadRecipeData(recipe, source.model()));
   const data::Dataset& set = data.SetOf("evaluation");
   const std::vector<int64_t>& rows = *data.RowsOf("evaluation");
-  eval::Observations observations;
-  AZ_ASSIGN_OR_RETURN(observations.source, Predict(source.model(), set, rows, "", "evaluating the source", progress));
-  AZ_ASSIGN_OR_RETURN(observations.model, Predict(model, set, rows, "", "evaluating the release", progress));
-  if (set.has_labels()) AZ_RETURN_IF_ERROR(TakeLabels(set, rows, observations));
-  observations.groups = GroupsOf(set, rows);
-  AZ_ASSIGN_OR_RETURN(options.reevaluated, eval::Evaluate(policy.criteria, observations, {recipe.seed}));
+  AZ_ASSIGN_OR_RETURN(options.reevaluated,
+                      Measure({model, set}, Subject{source.model(), set}, {rows, policy.criteria, "", recipe.seed},
+                              "the release", progress));
   options.reevaluated_source_sha256 = Hex(source.imported.file_digest);
   options.reevaluated_set_sha256 = data.FactsOfSplit("evaluation").digest;
   return OkStatus();

@@ -6,9 +6,9 @@
 #include <cstdlib>
 
 #include "lib/flow/evaluate.h"
+#include "lib/flow/measure.h"
 #include "lib/flow/model_file.h"
 #include "lib/flow/pipeline_run.h"
-#include "lib/flow/predict.h"
 #include "lib/flow/services.h"
 #include "lib/pass/pipeline.h"
 #include "lib/support/files.h"
@@ -21,12 +21,7 @@ namespace {
 StatusOr<eval::Report> CompareOnRows(const ir::Model& before, const ir::Model& after,
                                      const data::Dataset& dataset, uint64_t seed, Progress& progress) {
   const std::vector<int64_t> rows = data::AllRows(dataset.rows());
-  eval::Observations observations;
-  AZ_ASSIGN_OR_RETURN(observations.model, Predict(after, dataset, rows, "", "evaluating", progress));
-  AZ_ASSIGN_OR_RETURN(observations.source, Predict(before, dataset, rows, "", "evaluating the source", progress));
-  if (dataset.has_labels()) AZ_RETURN_IF_ERROR(TakeLabels(dataset, rows, observations));
-  observations.groups = GroupsOf(dataset, rows);
-  return eval::Evaluate({}, observations, {seed});
+  return Measure({after, dataset}, Subject{before, dataset}, {rows, {}, "", seed}, "the result", progress);
 }
 
 }  // namespace
