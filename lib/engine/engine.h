@@ -22,6 +22,7 @@ struct CompileOptions {
   std::vector<std::string> fetch;                // values to return; empty: the graph's outputs
   bool integer_kernels = true;                   // run QDQ chains in int8; false: compute them as written, in float
   int64_t max_memory_bytes = int64_t{8} << 30;   // planned activations and results of one run; refused above
+  int64_t max_loop_iterations = 10'000'000;      // of all loops that one node holds, in one run; refused above
 };
 
 // How one node will run, for reports.

@@ -201,6 +201,7 @@ Status Session::Impl::RunLone(const Segment& segment, const Variant& variant,
   reference::Limits limits;
   limits.max_total_bytes = program->options().max_memory_bytes;
   limits.max_tensor_bytes = std::min(limits.max_tensor_bytes, program->options().max_memory_bytes);
+  limits.max_loop_iterations = program->options().max_loop_iterations;
   AZ_ASSIGN_OR_RETURN(
       std::vector<reference::RuntimeValue> results,
       reference::EvaluateNode(program->model(), graph, ref, inputs, captures, limits));

@@ -37,6 +37,14 @@ reference::Limits GeneratedLimits(int64_t max_memory_bytes) {
   return limits;
 }
 
+CompileOptions GeneratedOptions(const Generated& generated) {
+  const reference::Limits limits = GeneratedLimits(generated.max_memory_bytes);
+  CompileOptions options;
+  options.max_memory_bytes = limits.max_total_bytes;
+  options.max_loop_iterations = limits.max_loop_iterations;
+  return options;
+}
+
 std::vector<uint8_t> SeededBytes(uint64_t seed) {
   Philox random(seed, 0x6e47);
   std::vector<uint8_t> bytes(64 + random.NextBelow(192));

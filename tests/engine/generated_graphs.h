@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/engine/engine.h"
 #include "lib/ir/editor.h"
 #include "lib/ir/model.h"
 #include "lib/reference/reference.h"
@@ -52,6 +53,7 @@ struct Generated {
 
 // Limits under which graphs are made and driven.
 reference::Limits GeneratedLimits(int64_t max_memory_bytes);
+CompileOptions GeneratedOptions(const Generated& generated);  // of the same measure
 
 Generated GenerateGraph(std::span<const uint8_t> bytes);
 // The bytes that seed `seed` stands for.

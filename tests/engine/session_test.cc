@@ -289,6 +289,35 @@ TEST(Limits, MemoryIsRefusedBeforeItIsTaken) {
   EXPECT_THAT(Message(big.status()), testing::HasSubstr("max_memory_bytes"));
 }
 
+TEST(Limits, LoopsRunNoLongerThanTheyMay) {
+  Builder b(16);
+  const auto trips = b.Input("trips", {}, ir::DType::kInt64);
+  ir::Graph body;
+  ir::Editor edit(body);
+  edit.SetName("body");
+  const auto scalar = [](ir::DType dtype) { return ir::Type::TensorOf(dtype, std::vector<int64_t>{}); };
+  const auto round = edit.AddInput("round", scalar(ir::DType::kInt64));
+  edit.AddOutput(edit.AddInput("on", scalar(ir::DType::kBool)));
+  edit.AddInput("last", scalar(ir::DType::kInt64));
+  edit.AddOutput(round);
+  ir::Attribute attribute;
+  attribute.name = "body";
+  attribute.value = ir::GraphBox(std::move(body));
+  b.Output(b.Op("Loop", {trips, b.Const(ir::Tensor::Of<bool>({}, {true})), b.Const<int64_t>({}, {-1})},
+                {attribute}));
+  CompileOptions options;
+  options.max_loop_iterations = 100;
+  const auto program = Compile(b.model, options);
+  ASSERT_TRUE(program.ok()) << Message(program.status());
+  Session session(*program);
+  const auto within = session.Run({{"trips", ir::Tensor::Of<int64_t>({}, {100})}});
+  ASSERT_TRUE(within.ok()) << Message(within.status());
+  EXPECT_EQ(within->at(0), ir::Tensor::Of<int64_t>({}, {99}));
+  const auto beyond = session.Run({{"trips", ir::Tensor::Of<int64_t>({}, {101})}});
+  EXPECT_EQ(beyond.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(Message(beyond.status()), testing::HasSubstr("max_loop_iterations (100)"));
+}
+
 TEST(Fetch, AnyValueAndFedOnes) {
   Philox random(36);
   Builder b;
