@@ -205,6 +205,7 @@ bool Lowering::EmitNative(const Unit& unit) {
   }
   const ir::Node& n = node(unit);
   if (n.outputs.empty()) return false;
+  if (!n.outputs[0]) return LowerRecurrent(unit);  // only these may leave their first output away
   for (const ir::ValueRef value : n.outputs) {
     if (value && ir::ElementCount(fact(value).dims).value_or(0) == 0) return false;
   }
@@ -395,6 +396,22 @@ int Lowering::PackedWeights(const Unit& unit, const dnnl::memory::desc& order,
   storage.constant = packed.get();
   storage.owner = packed;
   return AddStorage(std::move(storage));
+}
+
+std::shared_ptr<std::byte> Lowering::PackedOnce(const ir::Tensor& weights,
+                                                const dnnl::memory::desc& from,
+                                                const dnnl::memory::desc& to) {
+  const std::shared_ptr<std::byte> packed = Reordered(weights.raw_bytes().data(), from, to);
+  weights.Release();
+  return packed;
+}
+
+std::vector<float> Lowering::CopiedFloats(const ir::Tensor& weights) {
+  const std::span<const std::byte> raw = weights.raw_bytes();
+  std::vector<float> values(raw.size() / sizeof(float));
+  if (!raw.empty()) std::memcpy(values.data(), raw.data(), raw.size());
+  weights.Release();
+  return values;
 }
 
 void Lowering::AddScratchpad(const dnnl::memory::desc& desc, std::vector<DnnlArgument>& arguments) {

@@ -84,6 +84,11 @@ class Lowering {
   // Of a contraction with `macs` multiply-adds: its primitive is made under
   // ThreadScope(work.threads).
   Work WorkOf(double macs, bool integer) const;
+  // The weights as they are in another order. Where they lie is given back: nobody reads them again.
+  static std::shared_ptr<std::byte> PackedOnce(const ir::Tensor& weights,
+                                               const dnnl::memory::desc& from,
+                                               const dnnl::memory::desc& to);
+  static std::vector<float> CopiedFloats(const ir::Tensor& weights);
   // `make`'s result in the program's store of packed weights: made once per program for the nodes
   // of a unit and an order, whatever the plans.
   int PackedWeights(const Unit& unit, const dnnl::memory::desc& order,

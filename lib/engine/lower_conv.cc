@@ -134,16 +134,16 @@ bool Lowering::LowerConv(const Unit& unit) {
       any_w, has_bias ? bias_md : memory::desc(), dst_md, conv.strides, conv.dilations,
       conv.pads_begin, conv.pads_end, attr);
   const int packed = PackedWeights(unit, pd.weights_desc(), [&] {
-    const auto stored = weights->data<float>();
-    std::vector<float> w(stored.begin(), stored.end());
+    const memory::desc stored = Describe(w_dims, DType::kFloat, StridesOf(w_dims, Layout::kPlain));
+    if (unit.scale.empty()) return PackedOnce(*weights, stored, pd.weights_desc());
+    std::vector<float> w = CopiedFloats(*weights);
     for (size_t c = 0; c < unit.scale.size(); ++c) {
       for (size_t i = 0; i < per_channel; ++i) {
         float& element = w[c * per_channel + i];
         element = static_cast<float>(static_cast<double>(element) * scale[c]);
       }
     }
-    return Reordered(w.data(), Describe(w_dims, DType::kFloat, StridesOf(w_dims, Layout::kPlain)),
-                     pd.weights_desc());
+    return Reordered(w.data(), stored, pd.weights_desc());
   });
   std::vector<DnnlArgument> arguments = {
       {DNNL_ARG_SRC, src_md, x.storage, static_cast<int64_t>(src_md.get_size())},

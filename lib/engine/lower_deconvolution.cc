@@ -77,8 +77,7 @@ bool Lowering::LowerConvTranspose(const Unit& unit) {
       src_md, memory::desc(w_dims, memory::data_type::f32, memory::format_tag::any),
       bias.empty() ? memory::desc() : bias_md, dst_md, strides, dilations, before, after, attr);
   const int packed = PackedWeights(unit, pd.weights_desc(), [&] {
-    return Reordered(w->data<float>().data(), Describe(w_dims, DType::kFloat, w_strides),
-                     pd.weights_desc());
+    return PackedOnce(*w, Describe(w_dims, DType::kFloat, w_strides), pd.weights_desc());
   });
   std::vector<DnnlArgument> arguments = {
       {DNNL_ARG_SRC, src_md, x.storage, static_cast<int64_t>(src_md.get_size())},

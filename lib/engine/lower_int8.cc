@@ -239,7 +239,7 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
            : Describe({wd[1], wd[0]}, DType::kInt8, {1, wd[1]});
   arguments.push_back(
       {DNNL_ARG_WEIGHTS, weights_md, PackedWeights(unit, weights_md, [&] {
-         return Reordered(q.data(), stored, weights_md);
+         return PackedOnce(weights, stored, weights_md);
        })});
 
   const memory::desc one_f({1}, memory::data_type::f32, memory::format_tag::a);

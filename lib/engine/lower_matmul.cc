@@ -118,8 +118,7 @@ bool Lowering::LowerMatMul(const Unit& unit) {
 
   if (!constant_b && scaled) return false;
   const auto scaled_b = [&](const ir::Tensor& tensor) {
-    const auto stored = tensor.data<float>();
-    std::vector<float> values(stored.begin(), stored.end());
+    std::vector<float> values = CopiedFloats(tensor);
     if (!scaled) return values;
     // They lie as stored: the column is the last index, or the one before it when stored
     // transposed.
@@ -179,9 +178,8 @@ bool Lowering::LowerMatMul(const Unit& unit) {
     if (tensor == nullptr || tensor->dtype() != DType::kFloat) return false;
     b_storage = PackedWeights(unit, pd.weights_desc(), [&] {
       // As they are stored, where nothing changes them: a copy of the largest would set the peak.
-      if (!scaled) return Reordered(tensor->data<float>().data(), plain_b, pd.weights_desc());
-      const std::vector<float> values = scaled_b(*tensor);
-      return Reordered(values.data(), plain_b, pd.weights_desc());
+      if (!scaled) return PackedOnce(*tensor, plain_b, pd.weights_desc());
+      return Reordered(scaled_b(*tensor).data(), plain_b, pd.weights_desc());
     });
   } else {
     const Operand b = Plain(n.inputs[1]);

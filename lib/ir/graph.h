@@ -69,6 +69,9 @@ struct Value {
   bool used() const { return !uses.empty() || graph_output_uses > 0; }
 };
 
+// The domain of ONNX's own ops goes by two names.
+inline bool IsMainDomain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
+
 struct Node {
   std::string name;
   std::string op_type;
@@ -88,6 +91,17 @@ struct Node {
     return op_type == op && domain == op_domain;
   }
 };
+
+// visit(graph) for each graph that the node holds in its attributes, in order.
+template <typename Visit>
+void ForEachSubgraph(const Node& node, const Visit& visit) {
+  for (const Attribute& attribute : node.attributes) {
+    if (const auto* box = std::get_if<GraphBox>(&attribute.value)) visit(**box);
+    if (const auto* boxes = std::get_if<std::vector<GraphBox>>(&attribute.value)) {
+      for (const GraphBox& box : *boxes) visit(*box);
+    }
+  }
+}
 
 class Graph {
  public:

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "lib/ir/float_formats.h"
+#include "lib/support/files.h"
 
 namespace assize::ir {
 
@@ -12,6 +13,10 @@ struct Tensor::Payload {
   std::vector<std::byte> owned;
   std::span<const std::byte> bytes;
   std::shared_ptr<const void> owner;
+  bool mapped = false;
+  size_t alignment = 1;  // that the elements need to be read in place
+  mutable std::once_flag aligned;
+  mutable std::vector<std::byte> copy;  // of a view that is not aligned, once somebody reads it
   std::vector<std::string> strings;
   mutable std::once_flag digested;
   mutable Digest digest{};
@@ -59,18 +64,15 @@ Tensor Tensor::FromBytes(DType dtype, Shape dims, std::vector<std::byte> bytes) 
 }
 
 Tensor Tensor::View(DType dtype, Shape dims, std::span<const std::byte> bytes,
-                    std::shared_ptr<const void> owner) {
-  // Elements must be aligned to be read in place; a view at an odd offset of a file is copied.
-  const auto alignment = static_cast<size_t>(std::min(std::max(BitsOf(dtype) / 8, 1), 8));
-  if (reinterpret_cast<uintptr_t>(bytes.data()) % alignment != 0) {
-    return FromBytes(dtype, std::move(dims), std::vector<std::byte>(bytes.begin(), bytes.end()));
-  }
+                    std::shared_ptr<const void> owner, bool mapped) {
   const std::optional<int64_t> count = ElementCount(dims);
   AZ_CHECK(BitsOf(dtype) > 0 && count && ByteCount(dtype, *count) == static_cast<int64_t>(bytes.size()),
            "{} {} viewed from {} bytes", NameOf(dtype), ShapeText(dims), bytes.size());
   auto payload = std::make_shared<Payload>();
   payload->bytes = bytes;
   payload->owner = std::move(owner);
+  payload->mapped = mapped;
+  payload->alignment = static_cast<size_t>(std::min(std::max(BitsOf(dtype) / 8, 1), 8));
   Tensor tensor;
   tensor.dtype_ = dtype;
   tensor.dims_ = std::move(dims);
@@ -104,7 +106,19 @@ Tensor Tensor::Zeros(DType dtype, Shape dims) {
 int64_t Tensor::element_count() const { return defined() ? *ElementCount(dims_) : 0; }
 
 std::span<const std::byte> Tensor::bytes() const {
+  if (!payload_) return {};
+  const std::span<const std::byte> raw = payload_->bytes;
+  if (reinterpret_cast<uintptr_t>(raw.data()) % payload_->alignment == 0) return raw;
+  std::call_once(payload_->aligned, [&] { payload_->copy.assign(raw.begin(), raw.end()); });
+  return payload_->copy;
+}
+
+std::span<const std::byte> Tensor::raw_bytes() const {
   return payload_ ? payload_->bytes : std::span<const std::byte>();
+}
+
+void Tensor::Release() const {
+  if (payload_ && payload_->mapped) DropPages(payload_->bytes);
 }
 
 const std::vector<std::string>& Tensor::strings() const {
@@ -215,6 +229,8 @@ Tensor Tensor::Reshaped(Shape dims) const {
   if (tensor.payload_) {  // the digest covers dims, so the reshaped tensor needs a payload of its own
     auto payload = std::make_shared<Payload>();
     payload->bytes = payload_->bytes;
+    payload->mapped = payload_->mapped;
+    payload->alignment = payload_->alignment;
     payload->strings = payload_->strings;
     payload->owner = payload_;
     tensor.payload_ = std::move(payload);
@@ -245,8 +261,8 @@ bool operator==(const Tensor& a, const Tensor& b) {
   if (a.payload_ == b.payload_) return true;
   if (!a.payload_ || !b.payload_) return false;
   if (a.dtype_ == DType::kString) return a.payload_->strings == b.payload_->strings;
-  const auto x = a.bytes();
-  const auto y = b.bytes();
+  const auto x = a.raw_bytes();
+  const auto y = b.raw_bytes();
   return x.size() == y.size() && (x.empty() || std::memcmp(x.data(), y.data(), x.size()) == 0);
 }
 

@@ -33,9 +33,9 @@ class Tensor {
 
   // Owns a copy of / takes the bytes. Dies unless the byte count fits dims (callers check untrusted input first).
   static Tensor FromBytes(DType dtype, Shape dims, std::vector<std::byte> bytes);
-  // Views memory that `owner` keeps alive (a mapped file).
-  static Tensor View(DType dtype, Shape dims, std::span<const std::byte> bytes,
-                     std::shared_ptr<const void> owner);
+  // Views memory that `owner` keeps alive. `mapped`: it is a file's, mapped read-only, and may leave memory (Release).
+  static Tensor View(DType dtype, Shape dims, std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                     bool mapped = false);
   static Tensor Strings(Shape dims, std::vector<std::string> values);
   template <typename T>
   static Tensor Of(Shape dims, const std::vector<T>& values);
@@ -52,9 +52,13 @@ class Tensor {
   bool defined() const { return dtype_ != DType::kUndefined; }
 
   std::span<const std::byte> bytes() const;  // empty for strings
+  // The bytes where they lie, for who copies them: in a file they may be unaligned, and bytes() makes a copy then.
+  std::span<const std::byte> raw_bytes() const;
+  // The elements were read and will not soon be again: pages of a mapped file leave memory until they are.
+  void Release() const;
   const std::vector<std::string>& strings() const;  // dies unless dtype is kString
   // Elements as T. Dies unless T is the dtype's C++ type. float16/bfloat16 may be read as uint16_t, the one-byte
-  // floats as uint8_t. Bytes of views may be unaligned in files: such tensors are copied on construction.
+  // floats as uint8_t. Bytes of views may be unaligned in files: such tensors are copied when first read.
   template <typename T>
   std::span<const T> data() const;
 

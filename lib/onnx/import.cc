@@ -4,7 +4,6 @@
 
 #include "lib/onnx/graph_codec.h"
 #include "lib/onnx/onnx.h"
-#include "lib/onnx/pages.h"
 #include "lib/onnx/parse.h"
 #include "lib/onnx/wire.h"
 
@@ -65,6 +64,18 @@ StatusOr<ir::Model> ImportScanned(std::string_view bytes, std::shared_ptr<const 
   return model;
 }
 
+// Of a mapped file, which is not in memory afterwards: who needs weights reads them again.
+Digest DigestOf(std::span<const std::byte> mapped) {
+  constexpr size_t kPiece = size_t{16} << 20;
+  Sha256Stream stream;
+  for (size_t at = 0; at < mapped.size(); at += kPiece) {
+    const auto piece = mapped.subspan(at, std::min(kPiece, mapped.size() - at));
+    stream.Update(piece);
+    DropPages(piece);
+  }
+  return stream.Finish();
+}
+
 }  // namespace
 
 Status ParseScanned(const Scanned& scanned, google::protobuf::MessageLite& message, const std::string& origin) {
@@ -92,10 +103,10 @@ StatusOr<Imported> ImportFile(const std::string& path, const ImportOptions& opti
   AZ_ASSIGN_OR_RETURN(imported.model,
                       ImportScanned({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, *file, path, external,
                                     options.limits));
-  imported.file_digest = Sha256OfMapped(bytes);
+  imported.file_digest = DigestOf(bytes);
   imported.file_bytes = bytes.size();
   for (const auto& [location, data] : external.files()) {
-    imported.external.push_back({location, Sha256OfMapped(data->bytes()), data->bytes().size()});
+    imported.external.push_back({location, DigestOf(data->bytes()), data->bytes().size()});
   }
   return imported;
 }

@@ -4,8 +4,6 @@
 #include <cstring>
 #include <limits>
 
-#include "lib/onnx/pages.h"
-
 namespace assize::onnx {
 namespace {
 
@@ -170,9 +168,7 @@ StatusOr<ir::Tensor> FromRaw(std::span<const std::byte> raw, const std::string& 
   if (owner == nullptr) {
     return ir::Tensor::FromBytes(dtype, dims, std::vector<std::byte>(raw.begin(), raw.end()));
   }
-  ir::Tensor tensor = ir::Tensor::View(dtype, dims, raw, owner);
-  if (tensor.bytes().data() != raw.data()) LetGo(raw);
-  return tensor;
+  return ir::Tensor::View(dtype, dims, raw, owner, true);
 }
 
 struct Header {
@@ -362,7 +358,7 @@ void WriteTensor(const ir::NamedTensor& tensor, const TensorTarget& target, ::on
     for (const std::string& text : data.strings()) proto.add_string_data(text);
     return;
   }
-  const std::span<const std::byte> bytes = data.bytes();
+  const std::span<const std::byte> bytes = data.raw_bytes();
   const bool large = static_cast<int64_t>(bytes.size()) >= target.threshold_bytes;
   const bool kept = target.keep_external && !tensor.external_location.empty() && !bytes.empty();
   if (target.layout != nullptr && !IsFloat6(data.dtype()) && (kept || (target.all_external && large))) {

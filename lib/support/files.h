@@ -45,6 +45,10 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
+// Pages of a read-only file mapping that lie wholly in `mapped` leave memory; they are read from the file again
+// when they are needed.
+void DropPages(std::span<const std::byte> mapped);
+
 // Opens `name` (relative, `/` separators) strictly beneath folder `root`: no symlink in any component, no
 // "..", regular file, one hard link. The way external data is opened.
 StatusOr<int> OpenBeneath(const std::string& root, const std::string& name);

@@ -104,12 +104,15 @@ TEST(Tensor, ViewsShareAlignedMemoryAndKeepItsOwner) {
   EXPECT_TRUE(watch.expired());
 }
 
-TEST(Tensor, ViewsAtOddAddressesAreCopied) {
+TEST(Tensor, ViewsAtOddAddressesAreCopiedWhenTheyAreRead) {
   auto owner = std::make_shared<std::vector<double>>(3, 0.0);
   auto* memory = reinterpret_cast<std::byte*>(owner->data());
   const float want = 3.25f;
   std::memcpy(memory + 1, &want, sizeof want);
   const Tensor tensor = Tensor::View(DType::kFloat, {1}, {memory + 1, 4}, owner);
+  EXPECT_EQ(tensor.raw_bytes().data(), memory + 1);
+  const Tensor reshaped = tensor.Reshaped({1, 1});
+  EXPECT_EQ(reshaped.data<float>()[0], want);
   EXPECT_NE(tensor.bytes().data(), memory + 1);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(tensor.bytes().data()) % alignof(float), 0u);
   EXPECT_EQ(tensor.data<float>()[0], want);

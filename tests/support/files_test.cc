@@ -66,6 +66,22 @@ TEST(MappedFile, ViewsBytesAndEmptyFiles) {
   EXPECT_TRUE(MappedFile::Open(folder / "empty", 5).value()->bytes().empty());
 }
 
+TEST(MappedFile, DroppedPagesComeBack) {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; text.size() < 50000; ++i) text += std::to_string(i * 7919);
+  Put(folder / "f", text);
+  for (const bool sealed : {false, true}) {
+    const auto file = sealed ? MappedFile::OpenSealed(folder / "f", 1 << 20).value()
+                             : MappedFile::Open(folder / "f", 1 << 20).value();
+    // Odd ends: the pages at them are shared with neighbours and stay.
+    DropPages(file->bytes().subspan(3, file->bytes().size() - 10));
+    DropPages(file->bytes().subspan(1, 2));
+    DropPages({});
+    EXPECT_EQ(Text(file->bytes()), text);
+  }
+}
+
 TEST(MappedFile, SealedCopyIgnoresLaterChanges) {
   const TemporaryFolder folder;
   Put(folder / "f", "verified");
