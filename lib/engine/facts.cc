@@ -47,7 +47,7 @@ bool IsComplete(const ir::Node& node, int64_t opset) {
 
 }  // namespace
 
-bool IsOnnx(const ir::Node& node) { return node.domain.empty() || node.domain == "ai.onnx"; }
+bool IsOnnx(const ir::Node& node) { return ir::IsMainDomain(node.domain); }
 
 bool IsUnarySameShape(const ir::Node& node) {
   static const std::set<std::string_view> kOps = {"Relu",
@@ -184,6 +184,11 @@ std::optional<std::vector<int64_t>> Facts::KnownInts(ir::ValueRef value) {
   return tensor->ToInts();
 }
 
+std::optional<std::vector<int64_t>> Facts::KnownInts(const analysis::IntsArgument& argument) {
+  if (argument.attribute) return argument.attribute;
+  return argument.input ? KnownInts(argument.input) : std::vector<int64_t>{};
+}
+
 bool Facts::Infer(ir::NodeRef ref) {
   const ir::Node& node = graph().node(ref);
   if (!IsComplete(node, constants_.model().opset(node.domain).value_or(1))) return false;
@@ -280,12 +285,6 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
     out[0] = {type, std::move(shape), false};
     return true;
   };
-  // Lists given as attribute or input.
-  const auto ints =
-      [&](const analysis::IntsArgument& argument) -> std::optional<std::vector<int64_t>> {
-    if (argument.attribute) return argument.attribute;
-    return KnownInts(argument.input);
-  };
 
   if (IsUnarySameShape(node) && single) return one(dtype, dims);
   if (IsBinaryArithmetic(node) && node.inputs.size() == 2) {
@@ -379,7 +378,7 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
   }
   if (op == "Reshape") {
     const auto view = analysis::ReshapeOp::From(g, ref, opset_);
-    const auto wanted = view.ok() ? ints(view->shape) : std::nullopt;
+    const auto wanted = view.ok() ? KnownInts(view->shape) : std::nullopt;
     const auto count = ir::ElementCount(dims);
     if (!wanted || !count) return false;
     Shape shape = *wanted;
@@ -410,7 +409,7 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
     if (!view.ok()) return false;
     std::optional<std::vector<int64_t>> axes;
     if (view->axes.given()) {
-      axes = ints(view->axes);
+      axes = KnownInts(view->axes);
       if (!axes) return false;
     } else if (view->unsqueeze) {
       return false;
@@ -473,10 +472,10 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
   if (op == "Slice") {
     const auto view = analysis::SliceOp::From(g, ref, opset_);
     if (!view.ok()) return false;
-    const auto starts = ints(view->starts), ends = ints(view->ends);
+    const auto starts = KnownInts(view->starts), ends = KnownInts(view->ends);
     if (!starts || !ends || starts->size() != ends->size()) return false;
-    const auto axes = view->axes.given() ? ints(view->axes) : std::vector<int64_t>{};
-    const auto steps = view->steps.given() ? ints(view->steps) : std::vector<int64_t>{};
+    const auto axes = KnownInts(view->axes);
+    const auto steps = KnownInts(view->steps);
     if (!axes || !steps) return false;
     Shape shape = dims;
     std::set<int64_t> seen;
@@ -504,7 +503,7 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
   if (op == "Pad") {
     const auto view = analysis::PadOp::From(g, ref, opset_);
     if (!view.ok() || view->axes) return false;
-    const auto pads = ints(view->pads);
+    const auto pads = KnownInts(view->pads);
     if (!pads || pads->size() != dims.size() * 2) return false;
     Shape shape = dims;
     for (size_t i = 0; i < dims.size(); ++i) {
@@ -533,7 +532,7 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
     if (!view.ok()) return false;
     std::vector<int64_t> axes;
     if (view->axes.given()) {
-      const auto given = ints(view->axes);
+      const auto given = KnownInts(view->axes);
       if (!given) return false;
       axes = *given;
     }
@@ -560,7 +559,7 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
                   count = static_cast<int64_t>(node.outputs.size());
     std::vector<int64_t> parts;
     if (view->split.given()) {
-      const auto given = ints(view->split);
+      const auto given = KnownInts(view->split);
       if (!given || given->size() != node.outputs.size()) return false;
       parts = *given;
     } else {

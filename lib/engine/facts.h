@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "lib/analysis/ops.h"
 #include "lib/engine/constants.h"
 #include "lib/ir/model.h"
 
@@ -33,6 +34,8 @@ class Facts {
   // Elements of an evaluable value; null when the value is fed, unknown, or cannot be evaluated.
   const ir::Tensor* Known(ir::ValueRef value);
   std::optional<std::vector<int64_t>> KnownInts(ir::ValueRef value);
+  // The same of an attribute or input; empty when neither is given.
+  std::optional<std::vector<int64_t>> KnownInts(const analysis::IntsArgument& argument);
 
   // Adds the facts of the node's outputs; false when they cannot be foreseen.
   bool Infer(ir::NodeRef node);

@@ -88,12 +88,8 @@ Operand Lowering::Move(ir::NodeRef head, const std::vector<Operand>& inputs, con
   if (op == "Slice") {
     const auto view = analysis::SliceOp::From(graph_, head, facts_.opset());
     if (!view.ok()) return {};
-    const auto ints =
-        [&](const analysis::IntsArgument& argument) -> std::optional<std::vector<int64_t>> {
-      if (argument.attribute) return argument.attribute;
-      return argument.input ? facts_.KnownInts(argument.input) : std::vector<int64_t>{};
-    };
-    const auto starts = ints(view->starts), axes = ints(view->axes), steps = ints(view->steps);
+    const auto starts = facts_.KnownInts(view->starts), axes = facts_.KnownInts(view->axes),
+               steps = facts_.KnownInts(view->steps);
     if (!starts || !axes || !steps) return {};
     std::vector<int64_t> strides = x.strides();
     int64_t offset = 0;
@@ -119,8 +115,7 @@ Operand Lowering::Move(ir::NodeRef head, const std::vector<Operand>& inputs, con
   if (op == "Pad") {
     const auto view = analysis::PadOp::From(graph_, head, facts_.opset());
     if (!view.ok() || view->mode != analysis::PadOp::Mode::kConstant || view->axes) return {};
-    const auto pads =
-        view->pads.attribute ? view->pads.attribute : facts_.KnownInts(view->pads.input);
+    const auto pads = facts_.KnownInts(view->pads);
     if (!pads || pads->size() != rank * 2) return {};
     if (std::any_of(pads->begin(), pads->end(), [](int64_t p) { return p < 0; })) return {};
     std::vector<std::byte> element(static_cast<size_t>(bytes));

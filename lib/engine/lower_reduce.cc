@@ -54,16 +54,11 @@ bool Lowering::LowerReduce(const Unit& unit) {
   if (!view.ok()) return false;
   Operand x = Get(view->x);
   if (!x.defined() || x.dtype != DType::kFloat) return false;
-  std::vector<int64_t> axes;
-  if (view->axes.given()) {
-    const auto given =
-        view->axes.attribute ? view->axes.attribute : facts_.KnownInts(view->axes.input);
-    if (!given) return false;
-    axes = *given;
-  }
-  if (axes.empty() && view->noop_with_empty_axes) return false;
-  std::vector<bool> reduced(x.dims.size(), axes.empty());
-  for (const int64_t axis : axes) {
+  const auto axes = facts_.KnownInts(view->axes);
+  if (!axes) return false;
+  if (axes->empty() && view->noop_with_empty_axes) return false;
+  std::vector<bool> reduced(x.dims.size(), axes->empty());
+  for (const int64_t axis : *axes) {
     const int64_t rank = static_cast<int64_t>(x.dims.size());
     reduced[static_cast<size_t>(axis < 0 ? axis + rank : axis)] = true;
   }

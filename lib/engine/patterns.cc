@@ -238,8 +238,7 @@ bool Patterns::IsMeanOverLast(NodeRef ref, ValueRef x) {
   if (!Is(ref, "ReduceMean") || node(ref).inputs[0] != x) return false;
   const auto view = analysis::ReduceOp::From(facts_.graph(), ref, facts_.opset());
   if (!view.ok() || !view->keep_dims) return false;
-  const auto axes =
-      view->axes.attribute ? view->axes.attribute : facts_.KnownInts(view->axes.input);
+  const auto axes = facts_.KnownInts(view->axes);
   const ValueFact* fact = facts_.Find(x);
   if (!axes || axes->size() != 1 || fact->dims.empty() || fact->dtype != DType::kFloat)
     return false;

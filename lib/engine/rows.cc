@@ -74,6 +74,12 @@ class Proof {
     return axis > 0;
   }
 
+  bool AxesAreInner(const analysis::IntsArgument& argument, size_t rank) {
+    const auto axes = one_.KnownInts(argument);
+    return axes && !axes->empty() &&
+           std::all_of(axes->begin(), axes->end(), [&](int64_t a) { return AxisIsInner(a, rank); });
+  }
+
   bool Op(ir::NodeRef ref, const ir::Node& n) {
     static const std::set<std::string_view> kAlways = {"Conv",          "MaxPool",
                                                        "AveragePool",   "GlobalAveragePool",
@@ -143,21 +149,12 @@ class Proof {
     if (op == "Slice") {
       const auto view = analysis::SliceOp::From(graph_, ref, opset);
       if (!view.ok() || !only_first_runs()) return false;
-      std::vector<int64_t> axes;
-      if (view->axes.attribute) axes = *view->axes.attribute;
-      if (view->axes.input) {
-        const auto known = one_.KnownInts(view->axes.input);
-        if (!known) return false;
-        axes = *known;
-      }
-      return !axes.empty() &&
-             std::all_of(axes.begin(), axes.end(), [&](int64_t a) { return AxisIsInner(a, rank); });
+      return AxesAreInner(view->axes, rank);
     }
     if (op == "Pad") {
       const auto view = analysis::PadOp::From(graph_, ref, opset);
       if (!view.ok() || view->axes || !only_first_runs()) return false;
-      const auto pads =
-          view->pads.attribute ? view->pads.attribute : one_.KnownInts(view->pads.input);
+      const auto pads = one_.KnownInts(view->pads);
       return pads && pads->size() == rank * 2 && (*pads)[0] == 0 && (*pads)[rank] == 0;
     }
     if (op == "Gather") {
@@ -169,15 +166,7 @@ class Proof {
     if (op.starts_with("Reduce")) {
       const auto view = analysis::ReduceOp::From(graph_, ref, opset);
       if (!view.ok() || !only_first_runs()) return false;
-      std::vector<int64_t> axes;
-      if (view->axes.attribute) axes = *view->axes.attribute;
-      if (view->axes.input) {
-        const auto known = one_.KnownInts(view->axes.input);
-        if (!known) return false;
-        axes = *known;
-      }
-      return !axes.empty() &&
-             std::all_of(axes.begin(), axes.end(), [&](int64_t a) { return AxisIsInner(a, rank); });
+      return AxesAreInner(view->axes, rank);
     }
     if (op == "QuantizeLinear" || op == "DequantizeLinear") {
       if (!only_first_runs()) return false;

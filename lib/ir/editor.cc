@@ -11,7 +11,7 @@ namespace {
 
 // Calls visit(graph) for every graph that the node's attributes own.
 template <typename NodeType, typename Visit>
-void ForEachSubgraph(NodeType& node, const Visit& visit) {
+void ForEachBox(NodeType& node, const Visit& visit) {
   for (auto& attribute : node.attributes) {
     if (auto* box = std::get_if<GraphBox>(&attribute.value)) {
       visit(*box);
@@ -33,7 +33,7 @@ bool HasName(const Graph& graph, const std::string& name) {
   if (graph.FindValue(name)) return true;
   for (NodeRef at = graph.first_node(); at; at = graph.next_node(at)) {
     bool found = false;
-    ForEachSubgraph(graph.node(at), [&](const GraphBox& box) { found = found || HasName(*box, name); });
+    ForEachBox(graph.node(at), [&](const GraphBox& box) { found = found || HasName(*box, name); });
     if (found) return true;
   }
   return false;
@@ -102,33 +102,31 @@ ValueRef Editor::AddCapture(std::string name) {
 
 ValueRef Editor::AddInitializer(const std::string& name, Tensor tensor) {
   NamedTensor named;
-  named.name = UniqueName(name);
   named.tensor = std::move(tensor);
-  const std::string unique = named.name;
-  return SetInitializer(unique, std::move(named));
+  return SetInitializer(UniqueName(name), std::move(named));
 }
 
-ValueRef Editor::SetInitializer(const std::string& name, NamedTensor tensor) {
-  ValueRef ref = graph_.FindValue(name);
+Value& Editor::BecomeInitializer(const std::string& name, ValueRef& ref) {
+  ref = graph_.FindValue(name);
   if (!ref) ref = NewValue(name);
   Value& value = mutable_value(ref);
   AZ_CHECK(!value.producer && !value.is_capture && !value.is_initializer(),
            "\"{}\" cannot become an initializer", name);
-  tensor.name = name;
-  value.initializer = std::move(tensor);
   graph_.initializers_.push_back(ref);
+  return value;
+}
+
+ValueRef Editor::SetInitializer(const std::string& name, NamedTensor tensor) {
+  ValueRef ref;
+  tensor.name = name;
+  BecomeInitializer(name, ref).initializer = std::move(tensor);
   return ref;
 }
 
 ValueRef Editor::SetSparseInitializer(const std::string& name, SparseTensor tensor) {
-  ValueRef ref = graph_.FindValue(name);
-  if (!ref) ref = NewValue(name);
-  Value& value = mutable_value(ref);
-  AZ_CHECK(!value.producer && !value.is_capture && !value.is_initializer(),
-           "\"{}\" cannot become an initializer", name);
+  ValueRef ref;
   tensor.name = name;
-  value.sparse_initializer = std::move(tensor);
-  graph_.initializers_.push_back(ref);
+  BecomeInitializer(name, ref).sparse_initializer = std::move(tensor);
   return ref;
 }
 
@@ -229,7 +227,7 @@ void Editor::Rename(ValueRef ref, const std::string& name) {
   if (value.sparse_initializer) value.sparse_initializer->name = name;
   for (const Use& use : value.uses) {
     if (!use.capture) continue;
-    ForEachSubgraph(mutable_node(use.node),
+    ForEachBox(mutable_node(use.node),
                     [&](GraphBox& box) { RenameCapture(box.mutable_graph(), old, name); });
   }
 }
@@ -304,7 +302,7 @@ void Editor::RefreshCaptures(NodeRef ref) {
   }
   mutable_node(ref).captures.clear();
   std::vector<std::string> names;
-  ForEachSubgraph(mutable_node(ref), [&](GraphBox& box) { CollectCaptureNames(*box, names); });
+  ForEachBox(mutable_node(ref), [&](GraphBox& box) { CollectCaptureNames(*box, names); });
   std::unordered_set<std::string> seen;
   for (const std::string& name : names) {
     if (!seen.insert(name).second) continue;
@@ -435,7 +433,7 @@ void Editor::ReplaceAllUses(ValueRef from, ValueRef to) {
   const std::string old_name = graph_.value(from).name;
   const std::string new_name = graph_.value(to).name;
   for (const NodeRef captor : captors) {
-    ForEachSubgraph(mutable_node(captor),
+    ForEachBox(mutable_node(captor),
                     [&](GraphBox& box) { RenameCapture(box.mutable_graph(), old_name, new_name); });
     RefreshCaptures(captor);
   }
@@ -475,7 +473,7 @@ bool Editor::TakeOver(ValueRef from, ValueRef to) {
 }
 
 void Editor::EditSubgraphs(NodeRef ref, const std::function<void(Editor&)>& edit) {
-  ForEachSubgraph(mutable_node(ref), [&](GraphBox& box) {
+  ForEachBox(mutable_node(ref), [&](GraphBox& box) {
     Editor inner(box.mutable_graph());
     edit(inner);
   });

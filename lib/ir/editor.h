@@ -94,6 +94,8 @@ class Editor {
   Node& mutable_node(NodeRef ref);
   Value& mutable_value(ValueRef ref);
   ValueRef NewValue(std::string name);
+  // The value of this name, new or an input, listed as an initializer; its tensor is for the caller.
+  Value& BecomeInitializer(const std::string& name, ValueRef& ref);
   void AddUse(ValueRef value, Use use);
   void DropUse(ValueRef value, const Use& use);
   void RefreshCaptures(NodeRef node);
