@@ -45,6 +45,8 @@ StatusOr<std::shared_ptr<const Plan>> BuildPlan(Facts& facts, const std::vector<
                                                 const std::vector<ir::ValueRef>& outputs,
                                                 const LowerOptions& options);
 
+struct DepthwiseShape;
+
 class Lowering {
  public:
   Lowering(Facts& facts, const LowerOptions& options)
@@ -109,9 +111,15 @@ class Lowering {
                   const std::vector<double>& shift, const ir::Shape& y_dims);  // lower_dense.cc
   bool LowerDenseInt8(const Unit& unit, const Int8Geometry& geometry,
                       const std::vector<double>& step);
-  // `step`: the real value of 1 in the sum, per channel.
+  // lower_depthwise.cc. `step`: the real value of 1 in the sum, per channel.
   bool LowerDepthwise(const Unit& unit, const Int8Geometry& geometry,
                       const std::vector<double>& step, const QuantParams& out);
+  bool LowerDepthwiseFloat(const Unit& unit, const Int8Geometry& geometry);
+  // One filter per channel over a plane or a line; nullopt when the convolution is something else.
+  static std::optional<DepthwiseShape> DepthwiseShapeOf(const Int8Geometry& geometry);
+  template <typename T, typename Kernel>
+  void AddDepthwise(const std::string& name, const Operand& x, const Operand& y,
+                    std::shared_ptr<const Kernel> kernel);
   bool LowerUnary(const Unit& unit);                               // lower_elementwise.cc
   bool LowerBinary(const Unit& unit);
   bool LowerBatchNormalization(const Unit& unit);

@@ -44,7 +44,7 @@ bool Lowering::LowerConv(const Unit& unit) {
   if (!x.defined() || x.dims.size() < 3 || x.dims.size() > 5) return false;
   if (!integer && x.dtype != DType::kFloat) return false;
   const ir::Tensor* weights = facts_.Known(integer ? unit.sources[1]->quantized : view->w);
-  if (weights == nullptr) return false;
+  if (weights == nullptr || (!integer && weights->dtype() != DType::kFloat)) return false;
   const Shape& wd = weights->dims();
   const Shape& y_dims = fact(graph_.node(unit.head).outputs[0]).dims;
 
@@ -86,13 +86,18 @@ bool Lowering::LowerConv(const Unit& unit) {
   const bool has_bias = view->b || !unit.scale.empty();
 
   x = In(x, Layout::kChannelsLast, "channels-last");
-  if (integer) {
-    Int8Geometry geometry{
-        x,     *weights, conv.group, conv.strides, conv.dilations, conv.pads_begin, conv.pads_end,
-        y_dims};
-    geometry.scale = scale, geometry.shift = shift;
-    return LowerInt8(unit, geometry);
-  }
+  const Int8Geometry geometry{x,
+                              *weights,
+                              conv.group,
+                              conv.strides,
+                              conv.dilations,
+                              conv.pads_begin,
+                              conv.pads_end,
+                              y_dims,
+                              scale,
+                              shift};
+  if (integer) return LowerInt8(unit, geometry);
+  if (LowerDepthwiseFloat(unit, geometry)) return true;
 
   const std::vector<float> bias(shift.begin(), shift.end());
 

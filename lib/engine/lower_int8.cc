@@ -11,7 +11,6 @@
 #include <cmath>
 
 #include "lib/engine/dnnl_steps.h"
-#include "lib/engine/kernels/depthwise.h"
 #include "lib/engine/kernels/int8.h"
 #include "lib/support/parallel.h"
 
@@ -267,57 +266,6 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   } else if (rest) {
     y = Activated(y, *rest);
   }
-  Bind(unit.writes[0], y);
-  return true;
-}
-
-// One filter per channel over a plane or a line, quantized in and out: our own kernel. False when
-// the unit is something else.
-bool Lowering::LowerDepthwise(const Unit& unit, const Int8Geometry& geometry,
-                              const std::vector<double>& step, const QuantParams& out) {
-  const Operand& x = geometry.x;
-  const Shape &wd = geometry.weights.dims(), &yd = geometry.y_dims;
-  if (wd[0] != geometry.group || wd[1] != 1 || x.dims[1] != wd[0] || wd.size() > 4) return false;
-  const QuantParams& xq = unit.sources[0]->params;
-  DepthwiseSpec spec;
-  DepthwiseShape& s = spec.shape;
-  const size_t last = wd.size() - 1;
-  const auto of = [](const std::vector<int64_t>& values) { return values.back(); };
-  s.channels = wd[0];
-  s.in_w = x.dims[last], s.out_w = yd[last], s.kernel_w = wd[last];
-  s.stride_w = of(geometry.strides), s.dilation_w = of(geometry.dilations) + 1;
-  s.pad_left = of(geometry.pads_begin);
-  if (wd.size() == 4) {
-    s.in_h = x.dims[2], s.out_h = yd[2], s.kernel_h = wd[2];
-    s.stride_h = geometry.strides[0], s.dilation_h = geometry.dilations[0] + 1;
-    s.pad_top = geometry.pads_begin[0];
-  }
-  spec.source_signed = xq.dtype == DType::kInt8;
-  spec.source_zero = xq.zero_point;
-  spec.result_signed = out.dtype == DType::kInt8;
-  spec.zero = out.zero_point;
-  for (size_t c = 0; c < step.size(); ++c) {
-    spec.scale.push_back(static_cast<float>(step[c] / out.scale));
-    spec.shift.push_back(static_cast<float>(geometry.shift[c] / out.scale));
-  }
-  const Bounds steps = InSteps(*BoundsOf(unit.activation), out);
-  spec.low = steps.low, spec.high = steps.high;
-  const Operand y = NewArray(out.dtype, yd, Layout::kChannelsLast);
-  const int64_t samples = x.dims[0], x_step = x.bytes() / samples, y_step = y.bytes() / samples;
-  const int64_t row_macs = s.out_w * s.channels * s.kernel_h * s.kernel_w;
-  const int64_t grain = std::max<int64_t>(1, 1000000 / std::max<int64_t>(row_macs, 1));
-  const auto kernel =
-      std::make_shared<const Depthwise>(std::move(spec), geometry.weights.data<int8_t>().data());
-  AddStep("own:depthwise:int8", {x}, {y}, [=](const StepContext& c) {
-    for (int64_t n = 0; n < samples; ++n) {
-      const uint8_t* from = c.at<const uint8_t>(x) + n * x_step;
-      uint8_t* to = c.at<uint8_t>(y) + n * y_step;
-      ParallelRanges(kernel->shape().out_h, grain,
-                     [&](int64_t begin, int64_t end) { kernel->Run(from, to, begin, end); });
-    }
-    return OkStatus();
-  });
-  CountWork(WorkOf(static_cast<double>(row_macs * kernel->shape().out_h * samples), true));
   Bind(unit.writes[0], y);
   return true;
 }

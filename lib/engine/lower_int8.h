@@ -10,7 +10,7 @@ namespace assize::engine {
 
 struct Lowering::Int8Geometry {
   Operand x;           // channels-last [N, C, *], or [..., K] for a matrix product
-  ir::Tensor weights;  // int8 [O, C/group, *K], or [O, K]
+  ir::Tensor weights;  // [O, C/group, *K], or [O, K]; int8, or the floats of a float convolution
   int64_t group = 1;
   std::vector<int64_t> strides, dilations, pads_begin,
       pads_end;  // dilations as oneDNN counts them: 0 is dense

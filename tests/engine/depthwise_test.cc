@@ -1,11 +1,12 @@
-// The depthwise kernel of bytes against its definition in 64-bit integers and double, for windows,
-// strides, paddings and channel counts around its blocks, and on every instruction set alike.
+// The depthwise kernels of bytes and floats against their definition in 64-bit integers and double,
+// for windows, strides, paddings and channel counts around their blocks, on every instruction set.
 #include "lib/engine/kernels/depthwise.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
+#include "lib/engine/kernels/depthwise_3x3.h"
 #include "lib/engine/kernels/simd.h"
 #include "lib/engine/kernels/strided.h"
 #include "lib/support/random.h"
@@ -23,12 +24,11 @@ int64_t Outputs(int64_t in, int64_t pad, int64_t kernel, int64_t stride, int64_t
   return (in + 2 * pad - (kernel - 1) * dilation - 1) / stride + 1;
 }
 
-Case MakeCase(Philox& random) {
+DepthwiseShape MakeShape(Philox& random) {
   const auto pick = [&](int64_t low, int64_t high) {
     return low + static_cast<int64_t>(random.NextBelow(static_cast<uint64_t>(high - low + 1)));
   };
-  Case made;
-  DepthwiseShape& s = made.spec.shape;
+  DepthwiseShape s;
   do {
     s.channels = pick(1, 150);
     s.kernel_h = pick(1, 9), s.kernel_w = pick(1, 7);
@@ -39,6 +39,12 @@ Case MakeCase(Philox& random) {
     s.out_h = Outputs(s.in_h, s.pad_top, s.kernel_h, s.stride_h, s.dilation_h);
     s.out_w = Outputs(s.in_w, s.pad_left, s.kernel_w, s.stride_w, s.dilation_w);
   } while (s.out_h < 1 || s.out_w < 1);
+  return s;
+}
+
+Case MakeCase(Philox& random) {
+  Case made;
+  const DepthwiseShape s = made.spec.shape = MakeShape(random);
   made.spec.source_signed = random.NextBelow(2) == 1;
   made.spec.result_signed = random.NextBelow(2) == 1;
   const auto byte = [&](bool is_signed) {
@@ -74,20 +80,27 @@ std::vector<uint8_t> Convolved(const Case& made) {
   return y;
 }
 
-double Defined(const Case& made, int64_t h, int64_t w, int64_t c) {
-  const DepthwiseShape& s = made.spec.shape;
-  int64_t sum = 0;
+// visit(element of x, element of the weights) for what output (h, w, c) is made of.
+template <typename Visit>
+void ForEachTap(const DepthwiseShape& s, int64_t h, int64_t w, int64_t c, const Visit& visit) {
   for (int64_t kh = 0; kh < s.kernel_h; ++kh) {
     for (int64_t kw = 0; kw < s.kernel_w; ++kw) {
       const int64_t y = h * s.stride_h + kh * s.dilation_h - s.pad_top;
       const int64_t x = w * s.stride_w + kw * s.dilation_w - s.pad_left;
       if (y < 0 || y >= s.in_h || x < 0 || x >= s.in_w) continue;
-      const uint8_t byte = made.x[static_cast<size_t>((y * s.in_w + x) * s.channels + c)];
-      const int64_t q = made.spec.source_signed ? static_cast<int8_t>(byte) : byte;
-      sum += (q - made.spec.source_zero) *
-             made.weights[static_cast<size_t>((c * s.kernel_h + kh) * s.kernel_w + kw)];
+      visit(static_cast<size_t>((y * s.in_w + x) * s.channels + c),
+            static_cast<size_t>((c * s.kernel_h + kh) * s.kernel_w + kw));
     }
   }
+}
+
+double Defined(const Case& made, int64_t h, int64_t w, int64_t c) {
+  int64_t sum = 0;
+  ForEachTap(made.spec.shape, h, w, c, [&](size_t x, size_t tap) {
+    const uint8_t byte = made.x[x];
+    const int64_t q = made.spec.source_signed ? static_cast<int8_t>(byte) : byte;
+    sum += (q - made.spec.source_zero) * made.weights[tap];
+  });
   const size_t at = static_cast<size_t>(c);
   const double real = static_cast<double>(sum) * static_cast<double>(made.spec.scale[at]) +
                       static_cast<double>(made.spec.shift[at]);
@@ -117,6 +130,47 @@ TEST(Depthwise, EqualsItsDefinitionOnEveryInstructionSet) {
         }
       }
     }
+  }
+}
+
+TEST(Depthwise3x3, EqualsItsDefinitionOnEveryInstructionSet) {
+  Philox random(8);
+  for (int round = 0; round < 120; ++round) {
+    DepthwiseShape s = MakeShape(random);
+    s.kernel_h = s.kernel_w = 3;
+    s.out_h = Outputs(s.in_h, s.pad_top, s.kernel_h, s.stride_h, s.dilation_h);
+    s.out_w = Outputs(s.in_w, s.pad_left, s.kernel_w, s.stride_w, s.dilation_w);
+    if (!Depthwise3x3::Fits(s) || s.out_h < 1 || s.out_w < 1) continue;
+    const auto draw = [&](int64_t count) {
+      std::vector<float> values(static_cast<size_t>(count));
+      for (float& v : values) v = static_cast<float>(random.NextNormal());
+      return values;
+    };
+    const std::vector<float> x = draw(s.in_h * s.in_w * s.channels),
+                             weights = draw(s.channels * s.kernel_h * s.kernel_w),
+                             bias = draw(s.channels);
+    const float low = round % 2 == 0 ? 0.0f : -INFINITY, high = round % 4 == 0 ? 2.0f : INFINITY;
+    const Depthwise3x3 kernel(s, weights, bias, low, high);
+    const int widest = simd::CurrentLevel();
+    for (int level = 0; level <= widest; ++level) {
+      simd::LimitLevel(level);
+      std::vector<float> y(static_cast<size_t>(s.out_h * s.out_w * s.channels), NAN);
+      kernel.Run(x.data(), y.data(), 0, s.out_h / 2);
+      kernel.Run(x.data(), y.data(), s.out_h / 2, s.out_h);
+      for (int64_t at = 0; at < static_cast<int64_t>(y.size()); ++at) {
+        const int64_t c = at % s.channels, w = at / s.channels % s.out_w,
+                      h = at / s.channels / s.out_w;
+        double sum = static_cast<double>(bias[static_cast<size_t>(c)]), terms = std::abs(sum);
+        ForEachTap(s, h, w, c, [&](size_t from, size_t tap) {
+          const double term = static_cast<double>(x[from]) * static_cast<double>(weights[tap]);
+          sum += term, terms += std::abs(term);
+        });
+        const double held = std::clamp(sum, static_cast<double>(low), static_cast<double>(high));
+        ASSERT_NEAR(static_cast<double>(y[static_cast<size_t>(at)]), held, 2e-6 * terms)
+            << "round " << round << ", level " << level << ", output " << at;
+      }
+    }
+    simd::LimitLevel(widest);
   }
 }
 

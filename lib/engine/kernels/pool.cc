@@ -150,9 +150,31 @@ int64_t RowGrain(const PoolPlan& p) {
                            (int64_t{1} << 19) / std::max<int64_t>(1, p.out[2] * p.channels * taps));
 }
 
+typedef float F8 __attribute__((vector_size(32)));
+typedef double D8 __attribute__((vector_size(64)));
 typedef double D16 __attribute__((vector_size(128)));
 
-// Sums of 16 channels in double, one rounding at the end.
+// The means of kCount vectors of channels from `at` on: sums in double, one rounding at the end.
+template <typename V, typename D, int kCount>
+AZ_INLINE void MeanStretch(const PoolPlan& p, const Window& window, const float* src, float* y,
+                           double divisor, int64_t at) {
+  typedef V Loose __attribute__((aligned(4), may_alias));
+  constexpr int64_t kLanes = static_cast<int64_t>(sizeof(V) / sizeof(float));
+  D sum[kCount];
+  for (int n = 0; n < kCount; ++n) sum[n] = D{};
+  for (int64_t i = 0; i < window.d.count; ++i) {
+    for (int64_t j = 0; j < window.h.count; ++j) {
+      const float* x = src + FirstPixel(p, window, i, j) * p.channels + at;
+      for (int64_t k = 0; k < window.w.count; ++k, x += p.dilation[2] * p.channels) {
+        for (int n = 0; n < kCount; ++n)
+          sum[n] += __builtin_convertvector(*reinterpret_cast<const Loose*>(x + n * kLanes), D);
+      }
+    }
+  }
+  for (int n = 0; n < kCount; ++n)
+    *reinterpret_cast<Loose*>(y + at + n * kLanes) = __builtin_convertvector(sum[n] / divisor, V);
+}
+
 AZ_INLINE void AverageRowsBody(const PoolPlan& p, const float* src, float* dst, int64_t begin,
                                int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
@@ -163,19 +185,15 @@ AZ_INLINE void AverageRowsBody(const PoolPlan& p, const float* src, float* dst, 
       const double divisor =
           static_cast<double>(p.count_include_pad ? Covered(p, o) : window.count());
       float* y = dst + (row * p.out[2] + o[2]) * p.channels;
-      for (int64_t c = 0; c < p.channels; c += 16) {
-        const int64_t lanes = p.channels - c;
-        D16 sum{};
-        for (int64_t i = 0; i < window.d.count; ++i) {
-          for (int64_t j = 0; j < window.h.count; ++j) {
-            const float* x = src + FirstPixel(p, window, i, j) * p.channels + c;
-            for (int64_t k = 0; k < window.w.count; ++k, x += p.dilation[2] * p.channels) {
-              sum += __builtin_convertvector(vec::LoadUpTo(x, lanes, 0.0f), D16);
-            }
-          }
-        }
-        const vec::F16 mean = __builtin_convertvector(sum / divisor, vec::F16);
-        vec::StoreUpTo(y + c, mean, lanes);
+      int64_t c = 0;
+      for (; c + 64 <= p.channels; c += 64) MeanStretch<F8, D8, 8>(p, window, src, y, divisor, c);
+      for (; c + 8 <= p.channels; c += 8) MeanStretch<F8, D8, 1>(p, window, src, y, divisor, c);
+      if (c < p.channels && c > 0) {
+        MeanStretch<F8, D8, 1>(p, window, src, y, divisor, p.channels - 8);  // overlaps the last
+      } else {
+        typedef float One __attribute__((vector_size(sizeof(float))));
+        typedef double OneD __attribute__((vector_size(sizeof(double))));
+        for (; c < p.channels; ++c) MeanStretch<One, OneD, 1>(p, window, src, y, divisor, c);
       }
     }
   }
@@ -184,7 +202,55 @@ AZ_VARIANTS(AverageRows,
             (const PoolPlan& p, const float* src, float* dst, int64_t begin, int64_t end),
             (p, src, dst, begin, end))
 
-// Sums of 16 channels in 32-bit integers.
+typedef uint8_t B32 __attribute__((vector_size(32)));
+typedef uint8_t LooseB32 __attribute__((vector_size(32), aligned(1), may_alias));
+typedef uint16_t H16 __attribute__((vector_size(32)));
+typedef uint16_t H32 __attribute__((vector_size(64)));
+
+// Sums of a window's bytes, 16 channels from `src` on, `lanes` of them real.
+AZ_INLINE vec::I16 SumOf16(const PoolPlan& p, const Window& window, const uint8_t* src,
+                           int64_t lanes, uint8_t flip) {
+  vec::I16 sum{};
+  for (int64_t i = 0; i < window.d.count; ++i) {
+    for (int64_t j = 0; j < window.h.count; ++j) {
+      const uint8_t* x = src + FirstPixel(p, window, i, j) * p.channels;
+      for (int64_t k = 0; k < window.w.count; ++k, x += p.dilation[2] * p.channels)
+        sum += __builtin_convertvector(vec::LoadBytesUpTo(x, lanes) ^ flip, vec::I16);
+    }
+  }
+  return sum;
+}
+
+// The same of 32 channels, in 16 bits until those could overflow.
+AZ_INLINE void SumOf32(const PoolPlan& p, const Window& window, const uint8_t* src, uint8_t flip,
+                       vec::I16* sums) {
+  constexpr int64_t kMost = 65535 / 255;
+  sums[0] = sums[1] = vec::I16{};
+  H32 sum{};
+  int64_t held = 0;
+  for (int64_t i = 0; i < window.d.count; ++i) {
+    for (int64_t j = 0; j < window.h.count; ++j) {
+      const uint8_t* x = src + FirstPixel(p, window, i, j) * p.channels;
+      for (int64_t k = 0; k < window.w.count;) {
+        if (held == kMost) {
+          H16 halves[2];
+          __builtin_memcpy(halves, &sum, sizeof sum);
+          for (int n = 0; n < 2; ++n) sums[n] += __builtin_convertvector(halves[n], vec::I16);
+          sum = H32{};
+          held = 0;
+        }
+        const int64_t end = window.w.count - k < kMost - held ? window.w.count : k + kMost - held;
+        held += end - k;
+        for (; k < end; ++k, x += p.dilation[2] * p.channels)
+          sum += __builtin_convertvector(B32(*reinterpret_cast<const LooseB32*>(x)) ^ flip, H32);
+      }
+    }
+  }
+  H16 halves[2];
+  __builtin_memcpy(halves, &sum, sizeof sum);
+  for (int n = 0; n < 2; ++n) sums[n] += __builtin_convertvector(halves[n], vec::I16);
+}
+
 AZ_INLINE void AverageByteRowsBody(const PoolPlan& p, const ByteAverage& average,
                                    const uint8_t* src, uint8_t* dst, int64_t begin, int64_t end) {
   // A signed byte with its highest bit turned is an unsigned one, 128 higher.
@@ -198,21 +264,25 @@ AZ_INLINE void AverageByteRowsBody(const PoolPlan& p, const ByteAverage& average
       window.w = AlongRow(p, o[2]);
       const int64_t seen = window.count();
       const double factor = scale / static_cast<double>(p.count_include_pad ? Covered(p, o) : seen);
+      const int32_t start = -static_cast<int32_t>(seen) * zero;
+      const auto mean = [&](vec::I16 sum) __attribute__((always_inline)) {
+        return vec::ToBytes(
+            __builtin_convertvector(__builtin_convertvector(sum + start, D16) * factor, vec::F16),
+            average.grid);
+      };
       uint8_t* y = dst + (row * p.out[2] + o[2]) * p.channels;
-      for (int64_t c = 0; c < p.channels; c += 16) {
-        const int64_t lanes = p.channels - c;
-        vec::I16 sum = vec::I16{} - static_cast<int32_t>(seen) * zero;
-        for (int64_t i = 0; i < window.d.count; ++i) {
-          for (int64_t j = 0; j < window.h.count; ++j) {
-            const uint8_t* x = src + FirstPixel(p, window, i, j) * p.channels + c;
-            for (int64_t k = 0; k < window.w.count; ++k, x += p.dilation[2] * p.channels) {
-              sum += __builtin_convertvector(vec::LoadBytesUpTo(x, lanes) ^ flip, vec::I16);
-            }
-          }
+      if (p.channels < 32) {
+        for (int64_t c = 0; c < p.channels; c += 16) {
+          const int64_t lanes = p.channels - c;
+          vec::StoreBytesUpTo(y + c, mean(SumOf16(p, window, src + c, lanes, flip)), lanes);
         }
-        const vec::F16 mean =
-            __builtin_convertvector(__builtin_convertvector(sum, D16) * factor, vec::F16);
-        vec::StoreBytesUpTo(y + c, vec::ToBytes(mean, average.grid), lanes);
+        continue;
+      }
+      for (int64_t at = 0; at < p.channels; at += 32) {
+        const int64_t c = at + 32 <= p.channels ? at : p.channels - 32;  // overlaps the last
+        vec::I16 sums[2];
+        SumOf32(p, window, src + c, flip, sums);
+        for (int n = 0; n < 2; ++n) vec::StoreBytes(y + c + 16 * n, mean(sums[n]));
       }
     }
   }
