@@ -3,6 +3,7 @@
 //
 //   y = Q(activation(s_x s_w[c] k[c] * sum((q_x - z_x) q_w) + d[c] + s_r (q_r - z_r)))
 //
+// where the model quantizes the layer before the residual comes, with that rounding in between.
 // The sum is an exact 32-bit integer. A source zero point goes into d where no padding is (padding
 // is the real 0, not the byte 0); elsewhere oneDNN compensates. Tests: tests/engine/int8_test.cc.
 #include "lib/engine/lower_int8.h"
@@ -51,6 +52,7 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   for (size_t c = 0; c < outputs; ++c) {
     const float sw = unit.weight_scales[unit.weight_scales.size() == 1 ? 0 : c];
     step[c] = static_cast<double>(xq.scale) * sw * geometry.scale[c];
+    if (unit.rounded) step[c] /= unit.rounded->scale;
   }
   const bool padded = std::any_of(geometry.pads_begin.begin(), geometry.pads_begin.end(),
                                   [](int64_t p) { return p != 0; }) ||
@@ -138,6 +140,9 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
 
   // d[c], with the source's zero point where it is the same for every position.
   std::vector<double> shift = geometry.shift;
+  if (unit.rounded) {
+    for (double& d : shift) d /= unit.rounded->scale;
+  }
   const bool fold_zero = xq.zero_point != 0 && !padded;
   if (fold_zero) {
     for (size_t c = 0; c < outputs; ++c) {
@@ -157,6 +162,15 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   if (out && out->zero_point != 0) attr.set_zero_points_mask(DNNL_ARG_DST, 0);
   if (xq.zero_point != 0 && !fold_zero) attr.set_zero_points_mask(DNNL_ARG_SRC, 0);
   dnnl::post_ops post;
+  if (unit.rounded) {
+    // Sums are in steps of this grid, the zero point not in them.
+    const QuantParams& grid = *unit.rounded;
+    post.append_eltwise(dnnl::algorithm::eltwise_round, 0, 0);
+    post.append_eltwise(dnnl::algorithm::eltwise_clip,
+                        static_cast<float>(grid.low() - grid.zero_point),
+                        static_cast<float>(grid.high() - grid.zero_point));
+    post.append_eltwise(dnnl::algorithm::eltwise_linear, grid.scale, 0);
+  }
   if (unit.residual && finish_here) {
     if (unit.residual_params) {
       post.append_sum(unit.residual_params->scale, unit.residual_params->zero_point,

@@ -23,11 +23,11 @@ constexpr int64_t kMaxAffineChannels = int64_t{1} << 20;
 class Grouping {
  public:
   Grouping(Facts& facts, const std::vector<NodeRef>& order, const std::set<uint32_t>& keep,
-           bool integer_kernels)
+           const UnitOptions& options)
       : facts_(facts),
         graph_(facts.graph()),
         order_(order),
-        integer_kernels_(integer_kernels),
+        options_(options),
         readers_(graph_, order, keep),
         patterns_(facts, readers_) {}
 
@@ -76,7 +76,7 @@ class Grouping {
         unit.reads = {match->q.base, match->k.base, match->v.base};
         if (match->mask) unit.reads.push_back(match->mask);
         ValueRef tail = match->y;
-        if (integer_kernels_) TakeSink(unit, tail);
+        if (options_.integer_kernels) TakeSink(unit, tail);
         unit.writes = {tail};
         unit.attention = std::move(match);
         take(std::move(unit));
@@ -90,7 +90,7 @@ class Grouping {
         unit.place = match->nodes.back();
         unit.reads = {match->x};
         unit.writes = {match->y};
-        if (integer_kernels_) TakeGrid(unit, match->y);
+        if (options_.integer_kernels) TakeGrid(unit, match->y);
         unit.norm = std::move(match);
         take(std::move(unit));
       } else if (op == "Erf" || op == "Tanh") {
@@ -140,7 +140,7 @@ class Grouping {
       unit.reads = {match->x};
       unit.activation = SpecOf(*match);
       ValueRef tail = match->y;
-      if (integer_kernels_) TakeSink(unit, tail);
+      if (options_.integer_kernels) TakeSink(unit, tail);
       unit.writes = {tail};
       return unit;
     }
@@ -152,11 +152,11 @@ class Grouping {
     if (std::optional<Unit> unit = MatchGelu(ref)) return *std::move(unit);
     if (IsOnnx(n)) {
       if (n.op_type == "Conv" || n.op_type == "Gemm" || n.op_type == "MatMul") {
-        if (integer_kernels_) {
+        if (options_.integer_kernels) {
           if (std::optional<Unit> unit = MatchContraction(ref, true)) return *std::move(unit);
         }
         if (std::optional<Unit> unit = MatchContraction(ref, false)) return *std::move(unit);
-      } else if (integer_kernels_) {
+      } else if (options_.integer_kernels) {
         if (std::optional<Unit> unit = MatchQuantized(ref)) return *std::move(unit);
       }
       if (std::optional<Unit> unit = MatchAffine(ref)) return *std::move(unit);
@@ -336,7 +336,7 @@ class Grouping {
       break;
     }
     if (unit.nodes.empty()) return std::nullopt;
-    if (integer_kernels_) TakeSink(unit, tail);
+    if (options_.integer_kernels) TakeSink(unit, tail);
     if (unit.nodes.size() == 1 && n.op_type != "BatchNormalization") return std::nullopt;
     unit.writes = {tail};
     return unit;
@@ -392,6 +392,7 @@ class Grouping {
         tail = gelu->y;
         continue;
       }
+      if (integer && TakeRoundedSum(unit, tail, dims)) break;
       const auto reader = OnlyReader(tail);
       if (!reader) break;
       const ir::Node& next = node(*reader);
@@ -427,9 +428,57 @@ class Grouping {
       unit.nodes.push_back(*reader);
       tail = next.outputs[0];
     }
-    if (integer && !closed) TakeSink(unit, tail);
+    if (integer && !closed && !unit.rounded) TakeSink(unit, tail);
     unit.writes = {tail};
     return unit;
+  }
+
+  // A layer whose rounded result is added to a quantized residual, as most quantizers write it:
+  // `tail` -> QuantizeLinear -> DequantizeLinear -> Add [-> Relu or Clip] -> QuantizeLinear, each
+  // the only reader of the one before, the residual on bytes of the result's kind.
+  bool TakeRoundedSum(Unit& unit, ValueRef& tail, const ir::Shape& dims) {
+    if (!options_.rounded_sums || unit.residual || unit.activation) return false;
+    const auto quantize = OnlyReader(tail);
+    if (!quantize || node(*quantize).inputs[0] != tail) return false;
+    const auto rounded = Sink(*quantize);
+    if (!rounded) return false;
+    const auto dequantize = OnlyReader(node(*quantize).outputs[0]);
+    if (!dequantize || node(*dequantize).op_type != "DequantizeLinear") return false;
+    ValueRef value = node(*dequantize).outputs[0];
+    const auto back = Source(value);
+    if (!back || back->params != *rounded) return false;
+    const auto add = OnlyReader(value);
+    if (!add || !IsAdd(node(*add)) || node(*add).inputs[0] == node(*add).inputs[1]) return false;
+    const ir::Node& sum = node(*add);
+    const ValueRef other = sum.inputs[0] == value ? sum.inputs[1] : sum.inputs[0];
+    const ValueFact* fact = facts_.Find(other);
+    const auto residual = Source(other);
+    if (fact == nullptr || fact->dims != dims || !residual) return false;
+    std::vector<NodeRef> nodes{*quantize, *dequantize, *add};
+    value = sum.outputs[0];
+    auto last = OnlyReader(value);
+    if (!last) return false;
+    std::optional<UnaryOpSpec> activation;
+    if (node(*last).op_type == "Relu" || node(*last).op_type == "Clip") {
+      activation = UnarySpec(facts_, *last);
+      if (!activation || node(*last).inputs[0] != value) return false;
+      nodes.push_back(*last);
+      value = node(*last).outputs[0];
+      last = OnlyReader(value);
+    }
+    if (!last || node(*last).inputs[0] != value) return false;
+    const auto result = Sink(*last);
+    if (!result || result->dtype != residual->params.dtype) return false;
+    nodes.push_back(*last);
+    unit.rounded = rounded;
+    unit.residual = residual->quantized;
+    unit.residual_params = residual->params;
+    unit.activation = activation;
+    unit.result = result;
+    unit.reads.push_back(unit.residual);
+    unit.nodes.insert(unit.nodes.end(), nodes.begin(), nodes.end());
+    tail = node(*last).outputs[0];
+    return true;
   }
 
   // Weights as constant int8 with zero point 0 (or uint8 with 128, the same after a shift), scales
@@ -549,7 +598,7 @@ class Grouping {
   Facts& facts_;
   const ir::Graph& graph_;
   const std::vector<NodeRef>& order_;
-  const bool integer_kernels_;
+  const UnitOptions options_;
   const Readers readers_;
   Patterns patterns_;
   std::map<uint32_t, GeluMatch> gelus_;  // by x
@@ -630,8 +679,8 @@ std::optional<UnaryOpSpec> UnarySpec(Facts& facts, NodeRef ref) {
 }
 
 std::vector<Unit> MakeUnits(Facts& facts, const std::vector<NodeRef>& order,
-                            const std::set<uint32_t>& keep, bool integer_kernels) {
-  return Grouping(facts, order, keep, integer_kernels).Run();
+                            const std::set<uint32_t>& keep, const UnitOptions& options) {
+  return Grouping(facts, order, keep, options).Run();
 }
 
 }  // namespace assize::engine

@@ -67,9 +67,10 @@ struct Unit {
   std::vector<ir::ValueRef> writes;  // values produced for others
   ir::NodeRef place;                 // runs where this node stood; null: where the last one did
 
-  // kContraction: y = activation(k[c] * op(x) + d[c] + residual); k and d per output channel, empty
-  // for 1 and 0.
+  // kContraction: y = activation(rounded(k[c] * op(x) + d[c]) + residual); k and d per output
+  // channel, empty for 1 and 0; `rounded`, where the model asks for it, goes to the grid and back.
   std::vector<double> scale, shift;
+  std::optional<QuantParams> rounded;
   ir::ValueRef residual;  // float, or the quantized tensor when residual_params is set
   std::optional<QuantParams> residual_params;
   std::optional<UnaryOpSpec> activation;
@@ -84,9 +85,13 @@ struct Unit {
   ir::ValueRef quantized;  // kLayerNorm: what QuantizeLinear makes of its result; null: nothing does
 };
 
+struct UnitOptions {
+  bool integer_kernels = true;  // false: float throughout
+  bool rounded_sums = true;     // the kernels of contractions can round before they add a residual
+};
 // `order`: the nodes to group. `keep`: values that must exist because someone outside reads them.
 std::vector<Unit> MakeUnits(Facts& facts, const std::vector<ir::NodeRef>& order,
-                            const std::set<uint32_t>& keep, bool integer_kernels);
+                            const std::set<uint32_t>& keep, const UnitOptions& options);
 
 // The activation as a spec, when the node is one whose parameters are known.
 std::optional<UnaryOpSpec> UnarySpec(Facts& facts, ir::NodeRef node);
