@@ -21,15 +21,16 @@ namespace assize::passes::quantize {
 
 // An Add of two results of integer layers, whose sum is read as 8 bits.
 enum class Sums {
-  kInteger,  // pairs on both operands: for runtimes that add 8-bit tensors and fuse nothing behind a convolution
-  kFused,    // none on the result of a layer that only the Add reads: it is summed before it is rounded
+  kInteger,  // pairs on both operands: every runtime then has integer layers in front of the Add
+  kFused,    // none on the result of a layer that only the Add reads: one rounding less, and a layer that runtimes
+             // other than ours compute in float
   kFloat,    // none at all
 };
 
 struct PlacementOptions {
   std::set<std::string> exclude_ops = {};    // op types that stay in floating point
   std::set<std::string> exclude_nodes = {};  // node names that do
-  Sums sums = Sums::kFused;
+  Sums sums = Sums::kInteger;
   bool quantize_outputs = false;        // pairs on graph outputs that integer layers compute
 };
 

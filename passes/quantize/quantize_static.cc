@@ -109,10 +109,11 @@ class QuantizeStatic final : public pass::ModelPass {
                          .summary = "quantize inputs that hold scaled integers (pixels) on the grid they came from"},
                         {.name = "sums",
                          .type = OptionType::kChoice,
-                         .default_text = "fused",
+                         .default_text = "integer",
                          .summary = "an Add between integer layers: 8-bit operands (integer), none on the layer that "
-                                    "the sum is fused into (fused), or none (float)",
-                         .choices = {"fused", "integer", "float"}},
+                                    "the sum is fused into (fused: one rounding less, but other runtimes compute "
+                                    "that layer in float), or none (float)",
+                         .choices = {"integer", "fused", "float"}},
                         {.name = "quantize-outputs",
                          .type = OptionType::kBool,
                          .default_text = "false",

@@ -86,8 +86,9 @@ void Residual(ir::Model& model) {
 TEST(Placement, SumsAsTheOptionSays) {
   ir::Model model = MakeModel();
   Residual(model);
-  EXPECT_THAT(PlaceIn(model).pairs, ElementsAre("x", "r", "t"));  // b is summed before it is rounded
-  EXPECT_THAT(PlaceIn(model, {.sums = Sums::kInteger}).pairs, ElementsAre("x", "r", "b", "t"));
+  EXPECT_THAT(PlaceIn(model).pairs, ElementsAre("x", "r", "b", "t"));
+  // b is summed before it is rounded
+  EXPECT_THAT(PlaceIn(model, {.sums = Sums::kFused}).pairs, ElementsAre("x", "r", "t"));
   EXPECT_THAT(PlaceIn(model, {.sums = Sums::kFloat}).pairs, ElementsAre("x", "r", "t"));
 }
 
