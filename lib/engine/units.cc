@@ -377,6 +377,8 @@ class Grouping {
     }
     const size_t axis = conv ? 1 : dims.size() - 1;
     ValueRef tail = n.outputs[0];
+    // oneDNN's kernels for groups do not round in between.
+    const bool grouped = analysis::AttributeReader(graph_, ref).Int("group", 1) != 1;
     // A Gemm whose third operand runs adds it in a step of its own: nothing may come between.
     const bool closed = !conv && b && !facts_.IsEvaluable(b);
     while (!closed) {
@@ -392,7 +394,7 @@ class Grouping {
         tail = gelu->y;
         continue;
       }
-      if (integer && TakeRoundedSum(unit, tail, dims)) break;
+      if (integer && !grouped && TakeRoundedSum(unit, tail, dims)) break;
       const auto reader = OnlyReader(tail);
       if (!reader) break;
       const ir::Node& next = node(*reader);
