@@ -1,5 +1,5 @@
-// Shape rules of further ops: comparisons, logic, Where, repeats, recurrent layers, transposed
-// convolution. Tests: tests/engine/native_ops_test.cc, tests/engine/node_cases_test.cc.
+// Shape rules of further ops: comparisons, logic, Where, repeats, other sizes, recurrent layers,
+// transposed convolution. Tests: tests/engine/native_ops_test.cc, tests/engine/node_cases_test.cc.
 #include <algorithm>
 #include <set>
 #include <string_view>
@@ -7,6 +7,7 @@
 #include "lib/analysis/attributes.h"
 #include "lib/analysis/ops.h"
 #include "lib/engine/facts.h"
+#include "lib/engine/resizes.h"
 
 namespace assize::engine {
 
@@ -116,6 +117,11 @@ bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFa
       shape.erase(shape.begin() + axis);
     }
     return one(DType::kInt64, shape);
+  }
+  if (op == "GroupNormalization") return one(dtype, dims);
+  if (op == "Resize" || op == "Upsample") {
+    const auto match = MatchResize(*this, ref);
+    return match ? one(dtype, match->ResultDims()) : false;
   }
   if (op == "DepthToSpace" || op == "SpaceToDepth") {
     const int64_t b = read.RequiredInt("blocksize");

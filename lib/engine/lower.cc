@@ -190,6 +190,8 @@ bool Lowering::EmitNative(const Unit& unit) {
       return LowerQuantMove(unit);
     case Unit::Kind::kQuantAverage:
       return LowerQuantAverage(unit);
+    case Unit::Kind::kQuantResize:
+      return LowerResize(unit);
     case Unit::Kind::kActivation:
       return LowerActivation(unit);
     case Unit::Kind::kLayerNorm:
@@ -217,7 +219,8 @@ bool Lowering::EmitNative(const Unit& unit) {
   if (n.op_type == "QuantizeLinear") return LowerQuantize(unit);
   if (n.op_type == "DequantizeLinear") return LowerDequantize(unit);
   return LowerUnary(unit) || LowerBinary(unit) || LowerBatchNormalization(unit) ||
-         LowerSoftmax(unit) || LowerPool(unit) || LowerLrn(unit) || LowerReduce(unit) ||
+         LowerSoftmax(unit) || LowerPool(unit) || LowerLrn(unit) || LowerGroupNorm(unit) ||
+         LowerReduce(unit) || LowerResize(unit) ||
          LowerCast(unit) || LowerGather(unit) || LowerLogic(unit) || LowerWhere(unit) ||
          LowerRepeat(unit) || LowerArg(unit) || LowerRecurrent(unit) || LowerConvTranspose(unit) ||
          LowerMove(unit);

@@ -127,6 +127,7 @@ class Lowering {
   bool LowerActivation(const Unit& unit);
   bool LowerLayerNorm(const Unit& unit);  // lower_norm.cc
   bool LowerLrn(const Unit& unit);
+  bool LowerGroupNorm(const Unit& unit);
   bool LowerAttention(const Unit& unit);  // lower_attention.cc
   bool LowerReduce(const Unit& unit);     // lower_reduce.cc
   bool LowerCast(const Unit& unit);       // lower_cast.cc
@@ -135,6 +136,7 @@ class Lowering {
   bool LowerWhere(const Unit& unit);
   bool LowerRepeat(const Unit& unit);
   bool LowerArg(const Unit& unit);
+  bool LowerResize(const Unit& unit);         // lower_resize.cc
   bool LowerRecurrent(const Unit& unit);      // lower_recurrent.cc
   bool LowerConvTranspose(const Unit& unit);  // lower_deconvolution.cc
   bool LowerContrib(const Unit& unit);        // lower_contrib.cc
@@ -154,6 +156,7 @@ class Lowering {
   Operand Move(ir::NodeRef head, const std::vector<Operand>& inputs, const ir::Shape& dims,
                const QuantParams* grid = nullptr);
   Operand MovePool(ir::NodeRef head, const Operand& input, const ir::Shape& dims);
+  Operand MoveResize(ir::NodeRef head, const Operand& input, const ir::Shape& dims);
   // Quantizes a float array; the step belongs to the current unit.
   Operand Quantized(const Operand& x, const QuantParams& params);
   // Applies `activation` to a float array, in place where that is allowed.

@@ -71,6 +71,7 @@ Operand Lowering::Move(ir::NodeRef head, const std::vector<Operand>& inputs, con
     return view;
   }
   if (op == "MaxPool" || op == "GlobalMaxPool") return MovePool(head, x, dims);
+  if (op == "Resize" || op == "Upsample") return MoveResize(head, x, dims);
   if (op == "Transpose") {
     const auto view = analysis::TransposeOp::From(graph_, head, facts_.opset());
     if (!view.ok()) return {};

@@ -1,8 +1,9 @@
 // Layer normalization, written out or as one op, on our own kernel: floats, 8 bits, or both in one
-// pass; local response normalization. Tests: tests/engine/transformer_test.cc,
-// tests/engine/native_ops_test.cc.
+// pass; normalization of channels and groups of them; local response normalization. Tests:
+// tests/engine/transformer_test.cc, tests/engine/native_ops_test.cc.
 #include <algorithm>
 
+#include "lib/analysis/attributes.h"
 #include "lib/analysis/ops.h"
 #include "lib/engine/kernels/lrn.h"
 #include "lib/engine/kernels/norm.h"
@@ -83,6 +84,73 @@ bool Lowering::LowerLrn(const Unit& unit) {
             return OkStatus();
           });
   Bind(view->y, y);
+  return true;
+}
+
+bool Lowering::LowerGroupNorm(const Unit& unit) {
+  const ir::Node& n = node(unit);
+  const bool instance = n.op_type == "InstanceNormalization";
+  if ((!instance && n.op_type != "GroupNormalization") || n.inputs.size() != 3) return false;
+  const Operand x = Get(n.inputs[0]), gain = Plain(n.inputs[1]), shift = Plain(n.inputs[2]);
+  for (const Operand& operand : {x, gain, shift}) {
+    if (!operand.defined() || operand.dtype != DType::kFloat) return false;
+  }
+  if (x.dims.size() < 2) return false;
+  const int64_t samples = x.dims[0], channels = x.dims[1];
+  analysis::AttributeReader read(graph_, unit.head);
+  simd::GroupNorm norm;
+  norm.epsilon = read.Float("epsilon", 1e-5f);
+  norm.groups = instance ? channels : read.Int("num_groups", 0);
+  if (!read.status().ok() || norm.groups < 1 || channels % norm.groups != 0) return false;
+  norm.channels = channels / norm.groups;
+  norm.positions = x.count() / (samples * channels);
+  norm.affine_of_group = !instance && facts_.opset() < 21;
+  const ir::Shape affine{norm.affine_of_group ? norm.groups : channels};
+  if (gain.dims != affine || shift.dims != affine) return false;
+  // Not in place where gain or shift are a view of x.
+  const bool apart = gain.storage != x.storage && shift.storage != x.storage;
+  const Operand y =
+      apart ? ResultLike(x, DType::kFloat) : NewArray(DType::kFloat, x.dims, x.layout);
+  if (x.layout == Layout::kPlain) {
+    const int64_t width = norm.channels * norm.positions;
+    AddStep("own:group-norm", {x, gain, shift}, {y}, [=](const StepContext& c) {
+      ParallelRanges(samples * norm.groups, kGrain / width + 1, [&](int64_t begin, int64_t end) {
+        simd::GroupNormRows(norm, c.at<const float>(x), c.at<const float>(gain),
+                            c.at<const float>(shift), c.at<float>(y), begin, end);
+      });
+      return OkStatus();
+    });
+    Bind(n.outputs[0], y);
+    return true;
+  }
+  const int64_t pieces = simd::GroupNormPieces(norm);
+  const Operand sums = NewArray(DType::kDouble, {pieces, channels}, Layout::kPlain);
+  const Operand mean = NewArray(DType::kDouble, {channels}, Layout::kPlain);
+  const Operand factor = NewArray(DType::kDouble, {channels}, Layout::kPlain);
+  AddStep("own:group-norm", {x, gain, shift}, {y, sums, mean, factor}, [=](const StepContext& c) {
+    const int64_t step = channels * norm.positions;
+    const int64_t piece_grain = kGrain * pieces / step + 1;
+    for (int64_t s = 0; s < samples; ++s) {
+      const float* src = c.at<const float>(x) + s * step;
+      float* dst = c.at<float>(y) + s * step;
+      const auto sum = [&](const double* around) {
+        ParallelRanges(pieces, piece_grain, [&](int64_t begin, int64_t end) {
+          simd::GroupNormSums(norm, src, around, c.at<double>(sums), begin, end);
+        });
+      };
+      sum(nullptr);
+      simd::GroupNormMeans(norm, c.at<double>(sums), c.at<double>(mean));
+      sum(c.at<double>(mean));
+      simd::GroupNormFactors(norm, c.at<double>(sums), c.at<const float>(gain),
+                             c.at<double>(factor));
+      ParallelRanges(norm.positions, kGrain / channels + 1, [&](int64_t begin, int64_t end) {
+        simd::GroupNormPositions(norm, src, c.at<double>(mean), c.at<double>(factor),
+                                 c.at<const float>(shift), dst, begin, end);
+      });
+    }
+    return OkStatus();
+  });
+  Bind(n.outputs[0], y);
   return true;
 }
 

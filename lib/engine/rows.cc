@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "lib/analysis/ops.h"
+#include "lib/engine/resizes.h"
 
 namespace assize::engine {
 namespace {
@@ -34,14 +35,15 @@ class Proof {
     for (const ValueRef output : n.outputs) {
       if (output && !Scales(output)) return false;
     }
-    const bool reshape = n.op_type == "Reshape";
+    const bool reshape = n.op_type == "Reshape", resize = n.op_type == "Resize";
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       const ValueRef input = n.inputs[i];
       if (!input) continue;
       if (!Runs(input)) {
         // Decided by shapes: must say the same for one row as for all. Reshape's target is judged
-        // by its result.
-        if (!(reshape && i == 1) && !SameEitherWay(input)) return false;
+        // by its result, Resize's sizes by what they mean for each axis.
+        const bool judged = (reshape && i == 1) || (resize && i == 3);
+        if (!judged && !SameEitherWay(input)) return false;
       } else if (!Scales(input)) {
         return false;
       }
@@ -90,7 +92,7 @@ class Proof {
                                                        "Reshape",       "Flatten",
                                                        "Squeeze",       "Unsqueeze",
                                                        "DepthToSpace",  "SpaceToDepth",
-                                                       "ConvTranspose"};
+                                                       "ConvTranspose", "GroupNormalization"};
     static const std::set<std::string_view> kNever = {"CumSum", "Hardmax", "LpNormalization",
                                                       "MeanVarianceNormalization"};
     const std::string_view op = n.op_type;
@@ -182,6 +184,13 @@ class Proof {
         axis = view->axis, block = view->block_size;
       }
       return block == 0 && (ir::ElementCount(scale->dims) == 1 || AxisIsInner(axis, rank));
+    }
+    if (op == "Resize" || op == "Upsample") {
+      const auto many = MatchResize(many_, ref), one = MatchResize(one_, ref);
+      if (!many || !one || !only_first_runs()) return false;
+      return !many->axes[0].Changes() && !one->axes[0].Changes() &&
+             std::equal(many->axes.begin() + 1, many->axes.end(), one->axes.begin() + 1,
+                        one->axes.end());
     }
     if (op == "LayerNormalization") {
       const ir::Attribute* axis = n.FindAttribute("axis");

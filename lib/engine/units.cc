@@ -8,6 +8,7 @@
 
 #include "lib/analysis/attributes.h"
 #include "lib/analysis/ops.h"
+#include "lib/engine/resizes.h"
 #include "lib/engine/shuffles.h"
 
 namespace assize::engine {
@@ -548,6 +549,15 @@ class Grouping {
       if (!unit.sources[0] || !unit.result) return std::nullopt;
       unit.kind = Unit::Kind::kQuantUnary;
       unit.activation = UnaryOpSpec{};
+    } else if (op == "Resize" || op == "Upsample") {
+      const auto match = MatchResize(facts_, ref);
+      if (!match) return std::nullopt;
+      for (size_t i = 1; i < n.inputs.size(); ++i) {
+        if (n.inputs[i] && !facts_.IsEvaluable(n.inputs[i])) return std::nullopt;
+      }
+      unit.kind = match->OnlyMoves() ? Unit::Kind::kQuantMove : Unit::Kind::kQuantResize;
+      unit.sources[0] = Source(n.inputs[0]);
+      if (!unit.sources[0] || !TakeSink(unit, tail)) return std::nullopt;
     } else if (op == "Concat" || kMoves.contains(op)) {
       unit.kind = Unit::Kind::kQuantMove;
       const size_t data = op == "Concat" ? n.inputs.size() : 1;

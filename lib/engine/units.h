@@ -53,6 +53,7 @@ struct Unit {
     kQuantBinary,   // Add, Sub, Mul, Div of two quantized tensors, activation, QuantizeLinear
     kQuantMove,     // elements move (Reshape, MaxPool, Concat ...), quantized in and out
     kQuantAverage,  // AveragePool, GlobalAveragePool on integers
+    kQuantResize,   // Resize that weighs its elements, quantized in and out
     kAffine,        // activation(scale[c] * x + shift[c]) over the second dim, QuantizeLinear
     kShuffle,       // channels dealt out to `groups`; the elements as they are
     kActivation,    // `activation` of one float array, QuantizeLinear

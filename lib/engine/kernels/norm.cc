@@ -70,20 +70,176 @@ AZ_VARIANTS(LayerNormRows,
              const ByteGrid& grid, int64_t rows, int64_t width, float epsilon, bool plain_rms),
             (x, gain, shift, y, bytes, grid, rows, width, epsilon, plain_rms))
 
-AZ_INLINE void InstanceNormRowsBody(const float* x, const float* gain, const float* shift, float* y,
-                                    int64_t rows, int64_t width, float epsilon) {
-  const int64_t whole = width / 16 * 16;
-  for (int64_t row = 0; row < rows; ++row, x += width, y += width) {
-    const Moments m = MomentsOf(x, width, epsilon, false);
-    const float k = gain[row], d = shift[row];
-    for (int64_t i = 0; i < whole; i += 16)
-      vec::Store(y + i, (vec::Load(x + i) - m.mean) * m.inverse * k + d);
-    for (int64_t i = whole; i < width; ++i) y[i] = (x[i] - m.mean) * m.inverse * k + d;
+typedef double D16 __attribute__((vector_size(128)));
+typedef double LooseD16 __attribute__((vector_size(128), aligned(8), may_alias));
+
+AZ_INLINE D16 Wide(vec::F16 v) { return __builtin_convertvector(v, D16); }
+AZ_INLINE vec::F16 Narrow(D16 v) { return __builtin_convertvector(v, vec::F16); }
+AZ_INLINE D16 DoublesUpTo(const double* p, int64_t count) {
+  if (count >= 16) return *reinterpret_cast<const LooseD16*>(p);
+  D16 v{};
+  for (int64_t i = 0; i < count; ++i) v[i] = p[i];
+  return v;
+}
+AZ_INLINE void StoreDoublesUpTo(double* p, D16 v, int64_t count) {
+  if (count >= 16) {
+    *reinterpret_cast<LooseD16*>(p) = v;
+  } else {
+    for (int64_t i = 0; i < count; ++i) p[i] = v[i];
   }
 }
-AZ_VARIANTS(InstanceNormRows,
-            (const float* x, const float* gain, const float* shift, float* y, int64_t rows,
-             int64_t width, float epsilon),
-            (x, gain, shift, y, rows, width, epsilon))
+AZ_INLINE double SumDoubles(D16 v) {
+  for (int step = 8; step > 0; step /= 2) {
+    for (int i = 0; i < step; ++i) v[i] += v[i + step];
+  }
+  return v[0];
+}
+
+// The mean and the sum of squared distances from it.
+struct WideMoments {
+  double mean, squares;
+};
+AZ_INLINE WideMoments WideMomentsOf(const float* x, int64_t width) {
+  const int64_t whole = width / 16 * 16;
+  D16 sum{};
+  for (int64_t i = 0; i < whole; i += 16) sum += Wide(vec::Load(x + i));
+  if (whole < width) sum += Wide(vec::LoadPart(x + whole, width - whole, 0.0f));
+  WideMoments m;
+  m.mean = SumDoubles(sum) / static_cast<double>(width);
+  D16 squares{};
+  for (int64_t i = 0; i < whole; i += 16) {
+    const D16 d = Wide(vec::Load(x + i)) - m.mean;
+    squares += d * d;
+  }
+  m.squares = SumDoubles(squares);
+  for (int64_t i = whole; i < width; ++i) {
+    const double d = static_cast<double>(x[i]) - m.mean;
+    m.squares += d * d;
+  }
+  return m;
+}
+
+AZ_INLINE double InverseDeviation(double squares, double terms, float epsilon) {
+  return 1.0 / __builtin_sqrt(squares / terms + static_cast<double>(epsilon));
+}
+
+AZ_INLINE void GroupNormRowsBody(const GroupNorm& norm, const float* x, const float* gain,
+                                 const float* shift, float* y, int64_t begin, int64_t end) {
+  const int64_t width = norm.channels * norm.positions;
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t group = row % norm.groups;
+    const WideMoments m = WideMomentsOf(x + row * width, width);
+    const double inverse =
+        InverseDeviation(m.squares, static_cast<double>(width), norm.epsilon);
+    for (int64_t j = 0; j < norm.channels; ++j) {
+      const int64_t affine = norm.affine_of_group ? group : group * norm.channels + j;
+      const double k = inverse * static_cast<double>(gain[affine]);
+      const double d = static_cast<double>(shift[affine]);
+      const int64_t at = row * width + j * norm.positions;
+      for (int64_t i = 0; i < norm.positions; i += 16) {
+        const int64_t lanes = norm.positions - i;
+        const D16 v = Wide(vec::LoadUpTo(x + at + i, lanes, 0.0f));
+        vec::StoreUpTo(y + at + i, Narrow((v - m.mean) * k + d), lanes);
+      }
+    }
+  }
+}
+AZ_VARIANTS(GroupNormRows,
+            (const GroupNorm& norm, const float* x, const float* gain, const float* shift, float* y,
+             int64_t begin, int64_t end),
+            (norm, x, gain, shift, y, begin, end))
+
+int64_t GroupNormPieces(const GroupNorm& norm) {
+  // About what the second-level cache holds, and not so few positions that their sums outgrow them.
+  const int64_t fits = 16384 / (norm.groups * norm.channels);
+  const int64_t each = fits < 16 ? 16 : fits > 256 ? 256 : fits;
+  return (norm.positions + each - 1) / each;
+}
+
+namespace {
+
+AZ_INLINE void GroupNormSumsOfBody(const GroupNorm& norm, const float* x, const double* mean,
+                                 double* sums, int64_t begin, int64_t end, int64_t pieces) {
+  const int64_t channels = norm.groups * norm.channels;
+  for (int64_t piece = begin; piece < end; ++piece) {
+    const int64_t first = norm.positions * piece / pieces;
+    const int64_t past = norm.positions * (piece + 1) / pieces;
+    for (int64_t c = 0; c < channels; c += 16) {
+      const int64_t lanes = channels - c;
+      const D16 from = mean == nullptr ? D16{} : DoublesUpTo(mean + c, lanes);
+      D16 sum{};
+      for (int64_t p = first; p < past; ++p) {
+        const D16 v = Wide(vec::LoadUpTo(x + p * channels + c, lanes, 0.0f)) - from;
+        sum += mean == nullptr ? v : v * v;
+      }
+      StoreDoublesUpTo(sums + piece * channels + c, sum, lanes);
+    }
+  }
+}
+AZ_VARIANTS(GroupNormSumsOf,
+            (const GroupNorm& norm, const float* x, const double* mean, double* sums, int64_t begin,
+             int64_t end, int64_t pieces),
+            (norm, x, mean, sums, begin, end, pieces))
+
+// Of all channels of a group, over all pieces.
+double GroupSum(const GroupNorm& norm, const double* sums, int64_t group) {
+  const int64_t channels = norm.groups * norm.channels, pieces = GroupNormPieces(norm);
+  double sum = 0;
+  for (int64_t piece = 0; piece < pieces; ++piece) {
+    for (int64_t j = 0; j < norm.channels; ++j)
+      sum += sums[piece * channels + group * norm.channels + j];
+  }
+  return sum;
+}
+
+}  // namespace
+
+void GroupNormSums(const GroupNorm& norm, const float* x, const double* mean, double* sums,
+                   int64_t begin, int64_t end) {
+  GroupNormSumsOf(norm, x, mean, sums, begin, end, GroupNormPieces(norm));
+}
+
+void GroupNormMeans(const GroupNorm& norm, const double* sums, double* mean) {
+  const double terms = static_cast<double>(norm.channels * norm.positions);
+  for (int64_t group = 0; group < norm.groups; ++group) {
+    const double value = GroupSum(norm, sums, group) / terms;
+    for (int64_t j = 0; j < norm.channels; ++j) mean[group * norm.channels + j] = value;
+  }
+}
+
+void GroupNormFactors(const GroupNorm& norm, const double* sums, const float* gain,
+                      double* factor) {
+  const double terms = static_cast<double>(norm.channels * norm.positions);
+  for (int64_t group = 0; group < norm.groups; ++group) {
+    const double inverse = InverseDeviation(GroupSum(norm, sums, group), terms, norm.epsilon);
+    for (int64_t j = 0; j < norm.channels; ++j) {
+      const int64_t c = group * norm.channels + j;
+      factor[c] = inverse * static_cast<double>(gain[norm.affine_of_group ? group : c]);
+    }
+  }
+}
+
+AZ_INLINE void GroupNormPositionsBody(const GroupNorm& norm, const float* x, const double* mean,
+                                      const double* factor, const float* shift, float* y,
+                                      int64_t begin, int64_t end) {
+  const int64_t channels = norm.groups * norm.channels;
+  for (int64_t c = 0; c < channels; c += 16) {
+    const int64_t lanes = channels - c;
+    const D16 m = DoublesUpTo(mean + c, lanes), k = DoublesUpTo(factor + c, lanes);
+    D16 d;
+    for (int64_t i = 0; i < 16; ++i) {
+      const int64_t at = i < lanes ? c + i : c;
+      d[i] = static_cast<double>(shift[norm.affine_of_group ? at / norm.channels : at]);
+    }
+    for (int64_t p = begin; p < end; ++p) {
+      const D16 v = Wide(vec::LoadUpTo(x + p * channels + c, lanes, 0.0f));
+      vec::StoreUpTo(y + p * channels + c, Narrow((v - m) * k + d), lanes);
+    }
+  }
+}
+AZ_VARIANTS(GroupNormPositions,
+            (const GroupNorm& norm, const float* x, const double* mean, const double* factor,
+             const float* shift, float* y, int64_t begin, int64_t end),
+            (norm, x, mean, factor, shift, y, begin, end))
 
 }  // namespace assize::engine::simd

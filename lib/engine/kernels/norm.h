@@ -14,8 +14,33 @@ namespace assize::engine::simd {
 void LayerNormRows(const float* x, const float* gain, const float* shift, float* y, uint8_t* bytes,
                    const ByteGrid& grid, int64_t rows, int64_t width, float epsilon,
                    bool plain_rms);
-// The same with one gain and shift a row: [rows] each, rows of one channel or group.
-void InstanceNormRows(const float* x, const float* gain, const float* shift, float* y, int64_t rows,
-                      int64_t width, float epsilon);
+
+// Normalization of groups of channels over all their positions: in double, rounded once. y =
+// (x - mean) / sqrt(var + epsilon) * gain + shift, of a channel or of its group; one channel a group
+// is InstanceNormalization.
+struct GroupNorm {
+  int64_t groups = 1, channels = 1;  // channels of a group
+  int64_t positions = 1;
+  bool affine_of_group = false;  // gain and shift [groups], else [groups * channels]
+  float epsilon = 1e-5f;
+};
+// Plain arrays [samples, groups, channels, positions]: rows [begin, end) of the first two dims.
+void GroupNormRows(const GroupNorm& norm, const float* x, const float* gain, const float* shift,
+                   float* y, int64_t begin, int64_t end);
+// Channels-last arrays [positions, groups * channels] in four steps. Positions are summed in pieces
+// whose number hangs on the shape alone.
+int64_t GroupNormPieces(const GroupNorm& norm);
+// sums [pieces, groups * channels] of x, or of its squared distances from `mean` where that is
+// given; of the pieces [begin, end).
+void GroupNormSums(const GroupNorm& norm, const float* x, const double* mean, double* sums,
+                   int64_t begin, int64_t end);
+// From these sums the mean, then the factor of each channel.
+void GroupNormMeans(const GroupNorm& norm, const double* sums, double* mean);
+void GroupNormFactors(const GroupNorm& norm, const double* sums, const float* gain,
+                      double* factor);
+// Positions [begin, end).
+void GroupNormPositions(const GroupNorm& norm, const float* x, const double* mean,
+                        const double* factor, const float* shift, float* y, int64_t begin,
+                        int64_t end);
 
 }  // namespace assize::engine::simd
