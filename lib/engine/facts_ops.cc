@@ -32,7 +32,7 @@ bool IsContribSameShape(const ir::Node& node) {
 bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFact>& out) {
   static const std::set<std::string_view> kToBool = {
       "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Xor"};
-  static const std::set<std::string_view> kFold = {"Min", "Max", "Sum", "Mean"};
+  static const std::set<std::string_view> kFold = {"Min", "Max", "Sum", "Mean", "Mod"};
   const std::string_view op = node.op_type;
   const ValueFact& first = *Find(node.inputs[0]);
   const Shape dims = first.dims;
@@ -65,6 +65,22 @@ bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFa
     for (size_t i = 0; i < out.size(); ++i)
       out[i] = {dtype, i == 0 ? Shape{dims[0], directions, dims[1], r->dims[2]} : state, false};
     return out.size() <= (op == "LSTM" ? 3u : 2u);
+  }
+  if (op == "TopK" && rank > 0 && node.outputs.size() <= 2) {
+    int64_t axis = read.Int("axis", -1), k = opset_ < 10 ? read.Int("k", -1) : -1;
+    if (opset_ >= 10 && node.inputs.size() == 2) {
+      const auto known = KnownInts(node.inputs[1]);
+      if (known && known->size() == 1) k = (*known)[0];
+    }
+    if (axis < 0) axis += rank;
+    if (!read.status().ok() || axis < 0 || axis >= rank || k < 0 ||
+        k > dims[static_cast<size_t>(axis)])
+      return false;
+    Shape shape = dims;
+    shape[static_cast<size_t>(axis)] = k;
+    for (size_t i = 0; i < out.size(); ++i)
+      out[i] = {i == 0 ? dtype : DType::kInt64, shape, false};
+    return true;
   }
   if (node.outputs.size() != 1) return false;
   if (kToBool.contains(op) || kFold.contains(op)) {

@@ -136,6 +136,7 @@ class Lowering {
   bool LowerWhere(const Unit& unit);
   bool LowerRepeat(const Unit& unit);
   bool LowerArg(const Unit& unit);
+  bool LowerTopK(const Unit& unit);
   bool LowerResize(const Unit& unit);         // lower_resize.cc
   bool LowerRecurrent(const Unit& unit);      // lower_recurrent.cc
   bool LowerConvTranspose(const Unit& unit);  // lower_deconvolution.cc

@@ -1,12 +1,14 @@
 // Comparisons, logic, integer arithmetic, Min, Max and Where; Expand, Tile, DepthToSpace and
-// SpaceToDepth as strided copies; ArgMax. Tests: tests/engine/native_ops_test.cc.
+// SpaceToDepth as strided copies; ArgMax and TopK. Tests: tests/engine/native_ops_test.cc.
 #include <algorithm>
 
 #include "lib/analysis/attributes.h"
 #include "lib/analysis/ops.h"
 #include "lib/engine/kernels/broadcast.h"
 #include "lib/engine/kernels/strided.h"
+#include "lib/engine/kernels/topk.h"
 #include "lib/engine/lower.h"
+#include "lib/support/parallel.h"
 
 namespace assize::engine {
 namespace {
@@ -23,8 +25,13 @@ bool IsWhole(DType dtype) {
 
 bool Lowering::LowerLogic(const Unit& unit) {
   const ir::Node& n = node(unit);
-  const auto op = PairwiseFromName(n.op_type);
+  auto op = PairwiseFromName(n.op_type);
   if (!op || n.inputs.size() < 2) return false;
+  if (op == Pairwise::kMod) {
+    analysis::AttributeReader read(graph_, unit.head);
+    if (read.Int("fmod", 0) != 0) op = Pairwise::kRemainder;
+    if (!read.status().ok()) return false;
+  }
   const Shape& dims = fact(n.outputs[0]).dims;
   std::vector<Operand> operands;
   for (const ir::ValueRef input : n.inputs) {
@@ -160,6 +167,43 @@ bool Lowering::LowerArg(const Unit& unit) {
     return OkStatus();
   });
   Bind(n.outputs[0], y);
+  return true;
+}
+
+bool Lowering::LowerTopK(const Unit& unit) {
+  const ir::Node& n = node(unit);
+  if (n.op_type != "TopK") return false;
+  analysis::AttributeReader read(graph_, unit.head);
+  int64_t axis = read.Int("axis", -1);
+  TopKPlan plan;
+  plan.largest = read.Int("largest", 1) != 0;
+  const Operand x = Plain(n.inputs[0]);
+  if (!read.status().ok() || !x.defined() || !CanTopK(x.dtype) || x.dims.empty()) return false;
+  if (axis < 0) axis += static_cast<int64_t>(x.dims.size());
+  int64_t rows = 1;
+  for (size_t i = 0; i < x.dims.size(); ++i) {
+    if (static_cast<int64_t>(i) != axis) rows *= x.dims[i];
+    if (static_cast<int64_t>(i) > axis) plan.inner *= x.dims[i];
+  }
+  plan.extent = x.dims[static_cast<size_t>(axis)];
+  plan.k = fact(n.outputs[0]).dims[static_cast<size_t>(axis)];
+  const Shape& dims = fact(n.outputs[0]).dims;
+  const Operand values = NewArray(x.dtype, dims, Layout::kPlain);
+  std::vector<Operand> writes{values};
+  Operand indices;
+  if (n.outputs.size() > 1) {
+    if (!n.outputs[1]) return false;
+    writes.push_back(indices = NewArray(DType::kInt64, dims, Layout::kPlain));
+  }
+  AddStep("own:top-k", {x}, writes, [=](const StepContext& c) {
+    ParallelRanges(rows, kGrain / plan.extent + 1, [&](int64_t begin, int64_t end) {
+      TopKRows(plan, x.dtype, c.at<const std::byte>(x), c.at<std::byte>(values),
+               indices.defined() ? c.at<int64_t>(indices) : nullptr, begin, end);
+    });
+    return OkStatus();
+  });
+  Bind(n.outputs[0], values);
+  if (indices.defined()) Bind(n.outputs[1], indices);
   return true;
 }
 

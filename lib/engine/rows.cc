@@ -114,7 +114,8 @@ class Proof {
     if (IsUnarySameShape(n)) return only_first_runs();
     static const std::set<std::string_view> kPairs = {
         "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or",
-        "Xor",   "Min",  "Max",     "Sum",         "Mean",           "Where"};
+        "Xor",   "Min",  "Max",     "Sum",         "Mean",           "Where",
+        "Mod"};
     if (IsBinaryArithmetic(n) || kPairs.contains(op))
       return Aligned(n, one_.Find(n.outputs[0])->dims.size());
     if (op == "Gemm") {
@@ -191,6 +192,11 @@ class Proof {
       return !many->axes[0].Changes() && !one->axes[0].Changes() &&
              std::equal(many->axes.begin() + 1, many->axes.end(), one->axes.begin() + 1,
                         one->axes.end());
+    }
+    if (op == "TopK") {
+      const ir::Attribute* axis = n.FindAttribute("axis");
+      const int64_t* given = axis == nullptr ? nullptr : std::get_if<int64_t>(&axis->value);
+      return only_first_runs() && AxisIsInner(given == nullptr ? -1 : *given, rank);
     }
     if (op == "LayerNormalization") {
       const ir::Attribute* axis = n.FindAttribute("axis");

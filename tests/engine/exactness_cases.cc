@@ -250,6 +250,36 @@ void QuantizedConcat(Builder& b, Philox& r, Feeds& feeds) {
   OutputOnGrid(b, r, b.Op("Concat", {x, y}, {Int("axis", 1)}), 4);
 }
 
+// To twice the size, or to sizes of its own.
+ValueRef Resized(Builder& b, Philox& r, ValueRef x, const ir::Shape& dims,
+                 const std::string& mode) {
+  if (r.NextBelow(2) == 0) {
+    return b.Op("Resize", {x, {}, b.Const<float>({4}, {1, 1, 2, 2})}, {Text("mode", mode)});
+  }
+  const std::vector<int64_t> sizes{dims[0], dims[1], Between(r, 2, 20), Between(r, 2, 20)};
+  return b.Op("Resize", {x, {}, {}, b.Const<int64_t>({4}, sizes)},
+              {Text("mode", mode), Text("coordinate_transformation_mode", "align_corners")});
+}
+
+MakeCase Resize(const std::string& mode, bool quantized) {
+  return [=](Builder& b, Philox& r, Feeds& feeds) {
+    const ir::Shape dims = Image(r);
+    const ValueRef x = Fed(b, r, feeds, dims);
+    if (!quantized) return b.Output(Resized(b, r, x, dims, mode));
+    OutputOnGrid(b, r, Resized(b, r, Grid(b, r, x), dims, mode), 4);
+  };
+}
+
+void GroupNorm(Builder& b, Philox& r, Feeds& feeds) {
+  b.model.set_opset("", 21);
+  const int64_t groups = Between(r, 1, 8);
+  const ir::Shape dims = Image(r, groups * Between(r, 1, 6));
+  b.Output(b.Op("GroupNormalization",
+                {Fed(b, r, feeds, dims), b.Const(RandomTensor(r, {dims[1]})),
+                 b.Const(RandomTensor(r, {dims[1]}))},
+                {Int("num_groups", groups)}));
+}
+
 void BatchNorm(Builder& b, Philox& r, Feeds& feeds) {
   const ir::Shape dims = Image(r);
   const int64_t c = dims[1];
@@ -300,6 +330,12 @@ std::vector<ExactnessOp> ExactnessOps() {
              120));
        }},
       {"Transpose and Reshape, one grid", Kind::kInteger, 0, QuantizedMove},
+      {"Resize to nearest, one grid", Kind::kInteger, 0,
+       [](Builder& b, Philox& r, Feeds& feeds) {
+         const ir::Shape dims = Image(r);
+         const ValueRef x = b.Dequantize(b.Quantize(Fed(b, r, feeds, dims), 0.03f, 120), 0.03f, 120);
+         b.Output(b.Quantize(Resized(b, r, x, dims, "nearest"), 0.03f, 120));
+       }},
       {"Conv 3x3, int8", Kind::kSteps, 0, QuantizedConv({3})},
       {"Conv 1x1, int8", Kind::kSteps, 0, QuantizedConv({1})},
       {"Conv 5x5, int8", Kind::kSteps, 0, QuantizedConv({5})},
@@ -316,6 +352,8 @@ std::vector<ExactnessOp> ExactnessOps() {
       {"MaxPool, int8", Kind::kSteps, 0, Pool("MaxPool", true)},
       {"AveragePool, int8", Kind::kSteps, 0, Pool("AveragePool", true)},
       {"GlobalAveragePool, int8", Kind::kSteps, 0, Pool("GlobalAveragePool", true)},
+      {"Resize to nearest, int8", Kind::kSteps, 0, Resize("nearest", true)},
+      {"Resize linear, int8", Kind::kSteps, 0, Resize("linear", true)},
       {"Relu, int8", Kind::kSteps, 0, Unary("Relu", true)},
       {"Sigmoid, int8", Kind::kSteps, 0, Unary("Sigmoid", true)},
       {"HardSwish, int8", Kind::kSteps, 0, Unary("HardSwish", true)},
@@ -339,6 +377,10 @@ std::vector<ExactnessOp> ExactnessOps() {
                        {Fed(b, r, feeds, dims), b.Const(RandomTensor(r, {dims[1]})),
                         b.Const(RandomTensor(r, {dims[1]}))}));
        }},
+      {"GroupNormalization", Kind::kFloat, kFunction, GroupNorm},
+      {"Resize to nearest", Kind::kFloat, 0, Resize("nearest", false)},
+      {"Resize linear", Kind::kFloat, kPlain, Resize("linear", false)},
+      {"Resize cubic", Kind::kFloat, kPlain, Resize("cubic", false)},
       {"ReduceMean", Kind::kFloat, kPlain, ReduceMean},
       {"AveragePool", Kind::kFloat, kPlain, Pool("AveragePool", false)},
       {"GlobalAveragePool", Kind::kFloat, kPlain, Pool("GlobalAveragePool", false)},

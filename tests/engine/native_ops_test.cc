@@ -163,6 +163,65 @@ TEST(NativeOps, RepeatsAndBlocks) {
   ExpectAgrees(b, {{"x", RandomTensor(random, {2, 8, 4, 6})}}, 0);
 }
 
+// Quotients toward zero, remainders of either sign, by zero 0, and the one quotient that overflows.
+TEST(NativeOps, IntegerDivision) {
+  for (const ir::DType dtype : {ir::DType::kInt32, ir::DType::kInt64, ir::DType::kInt8,
+                                ir::DType::kUint8}) {
+    SCOPED_TRACE(ir::ShortNameOf(dtype));
+    Builder b(13);
+    const auto x = b.Input("x", {5, 1}, dtype), y = b.Input("y", {6}, dtype);
+    b.Output(b.Op("Div", {x, y}));
+    b.Output(b.Op("Mod", {x, y}));
+    b.Output(b.Op("Mod", {x, y}, {Int("fmod", 1)}));
+    ExpectNative(b);
+    const auto of = [&](const ir::Shape& dims, const std::vector<int64_t>& values) {
+      if (dtype == ir::DType::kInt64) return ir::Tensor::Of<int64_t>(dims, values);
+      if (dtype == ir::DType::kInt32)
+        return ir::Tensor::Of<int32_t>(dims, {values.begin(), values.end()});
+      std::vector<std::byte> bytes;
+      for (const int64_t value : values) bytes.push_back(std::byte{static_cast<uint8_t>(value)});
+      return ir::Tensor::FromBytes(dtype, dims, std::move(bytes));
+    };
+    const int64_t lowest = dtype == ir::DType::kInt64   ? INT64_MIN
+                           : dtype == ir::DType::kInt32 ? INT32_MIN
+                                                        : -128;
+    ExpectAgrees(b, {{"x", of({5, 1}, {7, -7, 0, lowest, 100})},
+                     {"y", of({6}, {3, -3, 0, -1, 1, lowest})}}, 0);
+  }
+}
+
+// Equal elements keep their order, NaN is the largest of all; k of one, some and all.
+TEST(NativeOps, TopKAlongAnyAxis) {
+  Philox random(89);
+  std::vector<float> values = RandomFloats(random, 3 * 40 * 7, 3);
+  for (size_t i = 0; i < values.size(); i += 3) values[i] = std::round(values[i]);
+  values[5] = NAN, values[40] = NAN, values[41] = INFINITY, values[300] = -INFINITY;
+  values[9] = -0.0f, values[10] = 0.0f;
+  for (const int64_t axis : {0, 1, -1}) {
+    for (const int64_t k : {1, 3, 7, 40}) {
+      if (k > (axis == 0 ? 3 : axis == 1 ? 40 : 7)) continue;
+      SCOPED_TRACE(fmt::format("axis {} k {}", axis, k));
+      Builder b(13);
+      const auto x = b.Input("x", {3, 40, 7});
+      for (const auto& input : {x, b.Op("Cast", {x}, {Int("to", 7)}),
+                                b.Op("Cast", {x}, {Int("to", 6)})}) {
+        for (const int64_t largest : {0, 1}) {
+          ir::NodeSpec spec;
+          spec.op_type = "TopK";
+          spec.inputs = {input, b.Const<int64_t>({1}, {k})};
+          const std::string name = std::to_string(b.next++);
+          spec.outputs = {"v" + name, "i" + name};
+          spec.attributes = {Int("axis", axis), Int("largest", largest)};
+          const auto made = b.edit.AddNode(std::move(spec));
+          for (const ir::ValueRef out : b.model.graph.node(made).outputs) b.Output(out);
+        }
+      }
+      ExpectNative(b);
+      ExpectAgrees(b, {{"x", ir::Tensor::Of<float>({3, 40, 7}, values)}}, 0);
+    }
+  }
+}
+
 TEST(NativeOps, RecurrentLayers) {
   Philox random(86);
   for (const bool lstm : {true, false}) {

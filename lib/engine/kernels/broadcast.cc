@@ -52,6 +52,18 @@ T Wrapped(Pairwise op, T p, T q) {
 }
 
 template <typename T>
+T Divided(Pairwise op, T p, T q) {
+  if (q == 0) return 0;
+  // The one quotient that has no place in its type wraps.
+  if (std::is_signed_v<T> && q == static_cast<T>(-1))
+    return op == Pairwise::kDiv ? Wrapped<T>(Pairwise::kSub, 0, p) : T{0};
+  if (op == Pairwise::kDiv) return static_cast<T>(p / q);
+  const T r = static_cast<T>(p % q);
+  const bool turns = op == Pairwise::kMod && r != 0 && (r < 0) != (q < 0);
+  return turns ? static_cast<T>(r + q) : r;
+}
+
+template <typename T>
 bool IsNan(T v) {
   if constexpr (std::is_floating_point_v<T>) return std::isnan(v);
   return false;
@@ -81,6 +93,12 @@ void RunTyped(Pairwise op, const BroadcastPlan& plan, const std::byte* a, const 
       return Pair<T, T>(plan, a, b, y, [](T p, T q) { return IsNan(p) || p < q ? p : q; });
     case Pairwise::kMax:
       return Pair<T, T>(plan, a, b, y, [](T p, T q) { return IsNan(p) || p > q ? p : q; });
+    case Pairwise::kDiv:
+    case Pairwise::kMod:
+    case Pairwise::kRemainder:
+      if constexpr (std::is_integral_v<T>)
+        Pair<T, T>(plan, a, b, y, [op](T p, T q) { return Divided(op, p, q); });
+      return;
     case Pairwise::kAnd:
     case Pairwise::kOr:
     case Pairwise::kXor:
@@ -161,6 +179,8 @@ std::optional<Pairwise> PairwiseFromName(std::string_view op) {
   if (op == "Mul") return Pairwise::kMul;
   if (op == "Min") return Pairwise::kMin;
   if (op == "Max") return Pairwise::kMax;
+  if (op == "Div") return Pairwise::kDiv;
+  if (op == "Mod") return Pairwise::kMod;
   return std::nullopt;
 }
 
@@ -170,6 +190,7 @@ bool CanPair(Pairwise op, DType dtype) {
   const bool logic = op == Pairwise::kAnd || op == Pairwise::kOr || op == Pairwise::kXor;
   if (dtype == DType::kBool) return logic || op == Pairwise::kEqual;
   if (logic) return false;
+  if (op >= Pairwise::kDiv && !ir::IsInteger(dtype)) return false;
   switch (dtype) {
     case DType::kFloat:
     case DType::kDouble:

@@ -41,6 +41,9 @@ enum class Pairwise {
   kMul,
   kMin,
   kMax,  // of one type; integers wrap
+  kDiv,
+  kMod,
+  kRemainder,  // of integers: toward zero; with the sign of b, of a; by 0 always 0
 };
 std::optional<Pairwise> PairwiseFromName(std::string_view op_type);
 bool GivesBool(Pairwise op);
