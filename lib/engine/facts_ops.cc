@@ -78,8 +78,7 @@ bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFa
       return false;
     Shape shape = dims;
     shape[static_cast<size_t>(axis)] = k;
-    for (size_t i = 0; i < out.size(); ++i)
-      out[i] = {i == 0 ? dtype : DType::kInt64, shape, false};
+    for (size_t i = 0; i < out.size(); ++i) out[i] = {i == 0 ? dtype : DType::kInt64, shape, false};
     return true;
   }
   if (node.outputs.size() != 1) return false;

@@ -220,10 +220,9 @@ bool Lowering::EmitNative(const Unit& unit) {
   if (n.op_type == "DequantizeLinear") return LowerDequantize(unit);
   return LowerUnary(unit) || LowerBinary(unit) || LowerBatchNormalization(unit) ||
          LowerSoftmax(unit) || LowerPool(unit) || LowerLrn(unit) || LowerGroupNorm(unit) ||
-         LowerReduce(unit) || LowerResize(unit) ||
-         LowerCast(unit) || LowerGather(unit) || LowerLogic(unit) || LowerWhere(unit) ||
-         LowerRepeat(unit) || LowerArg(unit) || LowerTopK(unit) || LowerRecurrent(unit) || LowerConvTranspose(unit) ||
-         LowerMove(unit);
+         LowerReduce(unit) || LowerResize(unit) || LowerCast(unit) || LowerGather(unit) ||
+         LowerLogic(unit) || LowerWhere(unit) || LowerRepeat(unit) || LowerArg(unit) ||
+         LowerTopK(unit) || LowerRecurrent(unit) || LowerConvTranspose(unit) || LowerMove(unit);
 }
 
 Status Lowering::EmitReference(ir::NodeRef ref) {

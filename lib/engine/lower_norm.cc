@@ -1,6 +1,7 @@
 // Layer normalization, written out or as one op, on our own kernel: floats, 8 bits, or both in one
 // pass; normalization of channels and groups of them; local response normalization. Tests:
-// tests/engine/transformer_test.cc, tests/engine/native_ops_test.cc.
+// tests/engine/transformer_test.cc, tests/engine/group_norm_test.cc,
+// tests/engine/native_ops_test.cc.
 #include <algorithm>
 
 #include "lib/analysis/attributes.h"

@@ -46,9 +46,9 @@ std::optional<ResizePlan> PlanResize(const ResizeMatch& match, const Operand& x)
   if (last == order.size()) return std::nullopt;  // nothing changes
   plan.last_in = match.axes[order[last]].in;
   for (size_t k = last + 1; k < order.size(); ++k) plan.run *= dims[k].out;
-  const bool direct = match.mode != ResizeMatch::Mode::kNearest &&
-                      ((changing == 1 && plan.run >= 16) ||
-                       (plan.run >= kLongRun && taps <= kFewTaps));
+  const bool direct =
+      match.mode != ResizeMatch::Mode::kNearest &&
+      ((changing == 1 && plan.run >= 16) || (plan.run >= kLongRun && taps <= kFewTaps));
   for (size_t k = 0; k < last + (direct ? 1 : 0); ++k) {
     ResizePlan::Dim& dim = dims[k];
     // Dims that stay and lie side by side count as one.
@@ -122,28 +122,26 @@ bool Lowering::LowerResize(const Unit& unit) {
   auto made = PlanResize(*match, x);
   if (!made) return false;
   const auto plan = std::make_shared<const ResizePlan>(*std::move(made));
-  const Operand y = NewArray(integer ? unit.result->dtype : DType::kFloat,
-                             fact(n.outputs[0]).dims, x.layout);
-  const int64_t pieces =
-      std::clamp<int64_t>(y.count() / kGrain, 1, std::max(options_.threads, 1));
-  const Operand scratch =
-      NewArray(DType::kDouble, {pieces * ResizeScratch(*plan)}, Layout::kPlain);
+  const Operand y =
+      NewArray(integer ? unit.result->dtype : DType::kFloat, fact(n.outputs[0]).dims, x.layout);
+  const int64_t pieces = std::clamp<int64_t>(y.count() / kGrain, 1, std::max(options_.threads, 1));
+  const Operand scratch = NewArray(DType::kDouble, {pieces * ResizeScratch(*plan)}, Layout::kPlain);
   if (!integer) {
     AddStep("own:resize", {x}, {y, scratch},
             [=, fill = match->extrapolation](const StepContext& c) {
-              ResizeFloats(*plan, fill, c.at<const float>(x), c.at<float>(y),
-                           c.at<double>(scratch), pieces);
+              ResizeFloats(*plan, fill, c.at<const float>(x), c.at<float>(y), c.at<double>(scratch),
+                           pieces);
               return OkStatus();
             });
   } else {
     const QuantParams from = unit.sources[0]->params;
-    ResizeBytes bytes{from.dtype == DType::kInt8, from.zero_point, from.scale,
-                      GridOf(*unit.result), 0};
+    ResizeBytes bytes{from.dtype == DType::kInt8, from.zero_point, from.scale, GridOf(*unit.result),
+                      0};
     simd::Quantize(&match->extrapolation, &bytes.fill, 1, bytes.grid.scale, bytes.grid.low,
                    bytes.grid.high, bytes.grid.zero);
     AddStep("own:resize:int8", {x}, {y, scratch}, [=](const StepContext& c) {
-      ResizeQuantized(*plan, bytes, c.at<const uint8_t>(x), c.at<uint8_t>(y),
-                      c.at<double>(scratch), pieces);
+      ResizeQuantized(*plan, bytes, c.at<const uint8_t>(x), c.at<uint8_t>(y), c.at<double>(scratch),
+                      pieces);
       return OkStatus();
     });
   }

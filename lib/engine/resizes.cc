@@ -261,8 +261,7 @@ std::optional<ResizeTaps> TapsOf(const ResizeMatch& match, const ResizeAxis& axi
   for (int64_t at = 0; at < axis.out; ++at) {
     const double x = Source(match, axis, at);
     if (!(std::fabs(x) < kFarthest)) return std::nullopt;
-    const bool outside =
-        match.coordinates == Coordinates::kCropAndResize && (x < 0 || x > last);
+    const bool outside = match.coordinates == Coordinates::kCropAndResize && (x < 0 || x > last);
     taps.outside.push_back(outside);
     taps.any_outside = taps.any_outside || outside;
     if (match.mode == Mode::kNearest) {

@@ -47,8 +47,8 @@ struct ResizeMatch {
   }
 };
 
-// Nullopt when the node is no Resize or Upsample, breaks a rule of the op, or hangs on scales, sizes
-// or a region that only a run knows.
+// Nullopt when the node is no Resize or Upsample, breaks a rule of the op, or hangs on scales,
+// sizes or a region that only a run knows.
 std::optional<ResizeMatch> MatchResize(Facts& facts, ir::NodeRef ref);
 
 // The taps of all coordinates of one axis. Nullopt when a coordinate is no number or too large to

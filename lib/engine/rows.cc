@@ -113,9 +113,8 @@ class Proof {
     }
     if (IsUnarySameShape(n)) return only_first_runs();
     static const std::set<std::string_view> kPairs = {
-        "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or",
-        "Xor",   "Min",  "Max",     "Sum",         "Mean",           "Where",
-        "Mod"};
+        "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And",   "Or",
+        "Xor",   "Min",  "Max",     "Sum",         "Mean",           "Where", "Mod"};
     if (IsBinaryArithmetic(n) || kPairs.contains(op))
       return Aligned(n, one_.Find(n.outputs[0])->dims.size());
     if (op == "Gemm") {

@@ -333,7 +333,8 @@ std::vector<ExactnessOp> ExactnessOps() {
       {"Resize to nearest, one grid", Kind::kInteger, 0,
        [](Builder& b, Philox& r, Feeds& feeds) {
          const ir::Shape dims = Image(r);
-         const ValueRef x = b.Dequantize(b.Quantize(Fed(b, r, feeds, dims), 0.03f, 120), 0.03f, 120);
+         const ValueRef x =
+             b.Dequantize(b.Quantize(Fed(b, r, feeds, dims), 0.03f, 120), 0.03f, 120);
          b.Output(b.Quantize(Resized(b, r, x, dims, "nearest"), 0.03f, 120));
        }},
       {"Conv 3x3, int8", Kind::kSteps, 0, QuantizedConv({3})},

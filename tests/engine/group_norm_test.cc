@@ -1,5 +1,5 @@
-// InstanceNormalization and GroupNormalization against the reference, in both layouts; that they run
-// natively; and that threads and instruction sets do not show in the bits.
+// InstanceNormalization and GroupNormalization against the reference, in both layouts; that they
+// run natively; and that threads and instruction sets do not show in the bits.
 #include "lib/engine/kernels/simd.h"
 #include "lib/support/parallel.h"
 #include "tests/engine/testing.h"
@@ -23,9 +23,13 @@ constexpr double kClose = 5e-7;
 
 TEST(GroupNorm, InstancesOfEveryShape) {
   Philox random(70);
-  for (const ir::Shape& dims : std::vector<ir::Shape>{
-           {2, 5}, {2, 3, 40}, {1, 1, 7, 5}, {2, 21, 3, 5}, {3, 16, 1, 1}, {1, 70, 20, 19},
-           {1, 3, 4, 5, 6}}) {
+  for (const ir::Shape& dims : std::vector<ir::Shape>{{2, 5},
+                                                      {2, 3, 40},
+                                                      {1, 1, 7, 5},
+                                                      {2, 21, 3, 5},
+                                                      {3, 16, 1, 1},
+                                                      {1, 70, 20, 19},
+                                                      {1, 3, 4, 5, 6}}) {
     SCOPED_TRACE(ir::ShapeText(dims));
     Builder b;
     const auto x = b.Input("x", dims), gain = b.Input("gain", {dims[1]});
@@ -38,10 +42,9 @@ TEST(GroupNorm, InstancesOfEveryShape) {
     // Far from 0: a difference of squares would leave nothing.
     std::vector<float> values = RandomFloats(random, ir::ElementCount(dims).value());
     for (float& value : values) value += 30;
-    ExpectAgrees(b,
-                 {{"x", ir::Tensor::Of<float>(dims, values)},
-                  {"gain", RandomTensor(random, {dims[1]})}},
-                 kClose);
+    ExpectAgrees(
+        b, {{"x", ir::Tensor::Of<float>(dims, values)}, {"gain", RandomTensor(random, {dims[1]})}},
+        kClose);
   }
 }
 
@@ -51,7 +54,8 @@ TEST(GroupNorm, GroupsOfChannels) {
   for (const int64_t opset : {18, 21}) {
     for (const int64_t groups : {1, 3, 8, 24}) {
       SCOPED_TRACE(fmt::format("opset {} groups {}", opset, groups));
-      for (const ir::Shape& dims : std::vector<ir::Shape>{{2, 24, 6, 5}, {1, 24, 40, 33}, {3, 24, 9}}) {
+      for (const ir::Shape& dims :
+           std::vector<ir::Shape>{{2, 24, 6, 5}, {1, 24, 40, 33}, {3, 24, 9}}) {
         Builder b(opset);
         const auto x = b.Input("x", dims);
         const ir::Shape affine{opset == 18 ? groups : 24};
@@ -84,7 +88,8 @@ TEST(GroupNorm, SamplesThreadsAndInstructionSetsDoNotShow) {
   Philox random(73);
   Builder b(21);
   const auto x = b.Batch("x", {48, 37, 41}), last = ChannelsLast(b, x);
-  const auto gain = b.Const(RandomTensor(random, {48})), shift = b.Const(RandomTensor(random, {48}));
+  const auto gain = b.Const(RandomTensor(random, {48})),
+             shift = b.Const(RandomTensor(random, {48}));
   for (const auto& input : {x, last}) {
     b.Output(b.Op("GroupNormalization", {input, gain, shift}, {Int("num_groups", 6)}));
     b.Output(b.Op("InstanceNormalization", {input, gain, shift}));

@@ -165,8 +165,8 @@ TEST(NativeOps, RepeatsAndBlocks) {
 
 // Quotients toward zero, remainders of either sign, by zero 0, and the one quotient that overflows.
 TEST(NativeOps, IntegerDivision) {
-  for (const ir::DType dtype : {ir::DType::kInt32, ir::DType::kInt64, ir::DType::kInt8,
-                                ir::DType::kUint8}) {
+  for (const ir::DType dtype :
+       {ir::DType::kInt32, ir::DType::kInt64, ir::DType::kInt8, ir::DType::kUint8}) {
     SCOPED_TRACE(ir::ShortNameOf(dtype));
     Builder b(13);
     const auto x = b.Input("x", {5, 1}, dtype), y = b.Input("y", {6}, dtype);
@@ -185,8 +185,9 @@ TEST(NativeOps, IntegerDivision) {
     const int64_t lowest = dtype == ir::DType::kInt64   ? INT64_MIN
                            : dtype == ir::DType::kInt32 ? INT32_MIN
                                                         : -128;
-    ExpectAgrees(b, {{"x", of({5, 1}, {7, -7, 0, lowest, 100})},
-                     {"y", of({6}, {3, -3, 0, -1, 1, lowest})}}, 0);
+    ExpectAgrees(
+        b, {{"x", of({5, 1}, {7, -7, 0, lowest, 100})}, {"y", of({6}, {3, -3, 0, -1, 1, lowest})}},
+        0);
   }
 }
 
@@ -203,8 +204,8 @@ TEST(NativeOps, TopKAlongAnyAxis) {
       SCOPED_TRACE(fmt::format("axis {} k {}", axis, k));
       Builder b(13);
       const auto x = b.Input("x", {3, 40, 7});
-      for (const auto& input : {x, b.Op("Cast", {x}, {Int("to", 7)}),
-                                b.Op("Cast", {x}, {Int("to", 6)})}) {
+      for (const auto& input :
+           {x, b.Op("Cast", {x}, {Int("to", 7)}), b.Op("Cast", {x}, {Int("to", 6)})}) {
         for (const int64_t largest : {0, 1}) {
           ir::NodeSpec spec;
           spec.op_type = "TopK";

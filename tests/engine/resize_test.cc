@@ -29,19 +29,17 @@ ir::ValueRef ChannelsLast(Builder& b, ir::ValueRef x, size_t rank) {
 
 ir::ValueRef ByScales(Builder& b, ir::ValueRef x, const std::vector<float>& scales,
                       const Attributes& attributes) {
-  return b.Op("Resize",
-              {x, {}, b.Const<float>({static_cast<int64_t>(scales.size())}, scales)}, attributes);
+  return b.Op("Resize", {x, {}, b.Const<float>({static_cast<int64_t>(scales.size())}, scales)},
+              attributes);
 }
 ir::ValueRef BySizes(Builder& b, ir::ValueRef x, const std::vector<int64_t>& sizes,
                      const Attributes& attributes) {
-  return b.Op("Resize",
-              {x, {}, {}, b.Const<int64_t>({static_cast<int64_t>(sizes.size())}, sizes)},
+  return b.Op("Resize", {x, {}, {}, b.Const<int64_t>({static_cast<int64_t>(sizes.size())}, sizes)},
               attributes);
 }
 
-const char* const kCoordinates[] = {"half_pixel",           "pytorch_half_pixel",
-                                    "half_pixel_symmetric", "align_corners",
-                                    "asymmetric",           "tf_half_pixel_for_nn"};
+const char* const kCoordinates[] = {"half_pixel",    "pytorch_half_pixel", "half_pixel_symmetric",
+                                    "align_corners", "asymmetric",         "tf_half_pixel_for_nn"};
 const char* const kNearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
 
 // The sums run as the reference's, in double: one axis after the other they have its very bits.
@@ -128,18 +126,20 @@ TEST(Resize, AntialiasPoliciesAxesAndRegions) {
     }
     for (const char* policy : {"stretch", "not_larger", "not_smaller"}) {
       for (const char* mode : {"nearest", "linear"}) {
-        b.Output(BySizes(b, input, {7, 8},
-                         {Text("mode", mode), Text("keep_aspect_ratio_policy", policy),
-                          Ints("axes", {3, 2})}));
+        b.Output(BySizes(
+            b, input, {7, 8},
+            {Text("mode", mode), Text("keep_aspect_ratio_policy", policy), Ints("axes", {3, 2})}));
       }
     }
     for (const char* mode : {"nearest", "linear", "cubic"}) {
-      b.Output(b.Op("Resize",
-                    {input, b.Const<float>({4}, {-0.2f, 0.4f, 0.7f, 1.3f}), {},
-                     b.Const<int64_t>({2}, {7, 8})},
-                    {Text("mode", mode), Text("coordinate_transformation_mode",
-                                              "tf_crop_and_resize"),
-                     Float("extrapolation_value", 3.5f), Ints("axes", {-2, -1})}));
+      b.Output(
+          b.Op("Resize",
+               {input,
+                b.Const<float>({4}, {-0.2f, 0.4f, 0.7f, 1.3f}),
+                {},
+                b.Const<int64_t>({2}, {7, 8})},
+               {Text("mode", mode), Text("coordinate_transformation_mode", "tf_crop_and_resize"),
+                Float("extrapolation_value", 3.5f), Ints("axes", {-2, -1})}));
     }
   }
   EXPECT_FALSE(KernelsOf(b.model).contains("reference"));
@@ -231,9 +231,8 @@ TEST(Resize, QuantizedStaysInBytes) {
         SCOPED_TRACE(fmt::format("{} signed {} same grid {}", mode, is_signed, same));
         const int zero = is_signed ? -9 : 117;
         Builder b(13);
-        const auto x = b.Dequantize(
-            b.Quantize(b.Input("x", {2, 21, 6, 7}), 0.03f, zero, is_signed), 0.03f, zero,
-            is_signed);
+        const auto x = b.Dequantize(b.Quantize(b.Input("x", {2, 21, 6, 7}), 0.03f, zero, is_signed),
+                                    0.03f, zero, is_signed);
         // As a quantized pool leaves it.
         const auto last = b.Dequantize(b.Quantize(ChannelsLast(b, x, 4), 0.03f, zero, is_signed),
                                        0.03f, zero, is_signed);
@@ -271,16 +270,16 @@ TEST(Resize, BatchesRunByRowsUnlessTheBatchChanges) {
   {
     Builder b(13);
     const auto x = b.Batch("x", {4, 6, 5});
-    const auto front = b.Op("Slice", {b.Op("Shape", {x}), b.Const<int64_t>({1}, {0}),
-                                      b.Const<int64_t>({1}, {2})});
+    const auto front =
+        b.Op("Slice", {b.Op("Shape", {x}), b.Const<int64_t>({1}, {0}), b.Const<int64_t>({1}, {2})});
     const auto sizes = b.Op("Concat", {front, b.Const<int64_t>({2}, {12, 9})}, {Int("axis", 0)});
     b.Output(b.Op("Relu", {b.Op("Resize", {x, {}, {}, sizes}, {Text("mode", "linear")})}));
     EXPECT_EQ(RunsFor(b.model, feeds), 3);
     ExpectAgrees(b, feeds, 0);
   }
   Builder b(13);
-  b.Output(b.Op("Relu", {BySizes(b, b.Batch("x", {4, 6, 5}), {6, 4, 6, 5},
-                                 {Text("mode", "linear")})}));
+  b.Output(
+      b.Op("Relu", {BySizes(b, b.Batch("x", {4, 6, 5}), {6, 4, 6, 5}, {Text("mode", "linear")})}));
   EXPECT_EQ(RunsFor(b.model, feeds), 1);
   ExpectAgrees(b, feeds, 0);
 }
@@ -295,7 +294,8 @@ TEST(Resize, RefusalsAndScalesThatRun) {
     b.Output(ByScales(b, b.Input("x", {1, 1, 4, 4}), scales, {}));
     const auto program = Compile(b.model);
     const Status status = program.ok() ? Session(*program).Run(feeds).status() : program.status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << fmt::format("{}", fmt::join(scales, " "));
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument)
+        << fmt::format("{}", fmt::join(scales, " "));
   }
   Builder b(13);
   b.Output(b.Op("Resize", {b.Input("x", {1, 1, 4, 4}), {}, b.Input("s", {4})}));

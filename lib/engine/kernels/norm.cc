@@ -1,4 +1,4 @@
-// Tests: tests/engine/vector_kernels_test.cc.
+// Tests: tests/engine/vector_kernels_test.cc, tests/engine/group_norm_test.cc.
 #include "lib/engine/kernels/norm.h"
 
 #include "lib/engine/kernels/vector_math.h"
@@ -129,8 +129,7 @@ AZ_INLINE void GroupNormRowsBody(const GroupNorm& norm, const float* x, const fl
   for (int64_t row = begin; row < end; ++row) {
     const int64_t group = row % norm.groups;
     const WideMoments m = WideMomentsOf(x + row * width, width);
-    const double inverse =
-        InverseDeviation(m.squares, static_cast<double>(width), norm.epsilon);
+    const double inverse = InverseDeviation(m.squares, static_cast<double>(width), norm.epsilon);
     for (int64_t j = 0; j < norm.channels; ++j) {
       const int64_t affine = norm.affine_of_group ? group : group * norm.channels + j;
       const double k = inverse * static_cast<double>(gain[affine]);
@@ -159,7 +158,7 @@ int64_t GroupNormPieces(const GroupNorm& norm) {
 namespace {
 
 AZ_INLINE void GroupNormSumsOfBody(const GroupNorm& norm, const float* x, const double* mean,
-                                 double* sums, int64_t begin, int64_t end, int64_t pieces) {
+                                   double* sums, int64_t begin, int64_t end, int64_t pieces) {
   const int64_t channels = norm.groups * norm.channels;
   for (int64_t piece = begin; piece < end; ++piece) {
     const int64_t first = norm.positions * piece / pieces;

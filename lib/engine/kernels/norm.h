@@ -1,5 +1,6 @@
 // Normalization of rows, with what stands around it in transformers: a residual in front, 8 bits
-// behind. Sums run in 16 lanes in a fixed order. Tests: tests/engine/vector_kernels_test.cc.
+// behind; and of groups of channels. Sums run in 16 lanes in a fixed order. Tests:
+// tests/engine/vector_kernels_test.cc, tests/engine/group_norm_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,8 @@ void LayerNormRows(const float* x, const float* gain, const float* shift, float*
                    bool plain_rms);
 
 // Normalization of groups of channels over all their positions: in double, rounded once. y =
-// (x - mean) / sqrt(var + epsilon) * gain + shift, of a channel or of its group; one channel a group
-// is InstanceNormalization.
+// (x - mean) / sqrt(var + epsilon) * gain + shift, of a channel or of its group; one channel a
+// group is InstanceNormalization.
 struct GroupNorm {
   int64_t groups = 1, channels = 1;  // channels of a group
   int64_t positions = 1;
@@ -36,8 +37,7 @@ void GroupNormSums(const GroupNorm& norm, const float* x, const double* mean, do
                    int64_t begin, int64_t end);
 // From these sums the mean, then the factor of each channel.
 void GroupNormMeans(const GroupNorm& norm, const double* sums, double* mean);
-void GroupNormFactors(const GroupNorm& norm, const double* sums, const float* gain,
-                      double* factor);
+void GroupNormFactors(const GroupNorm& norm, const double* sums, const float* gain, double* factor);
 // Positions [begin, end).
 void GroupNormPositions(const GroupNorm& norm, const float* x, const double* mean,
                         const double* factor, const float* shift, float* y, int64_t begin,

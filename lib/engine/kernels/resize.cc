@@ -134,8 +134,7 @@ AZ_INLINE void OnesToFloatsBody(const Stretch& s, float* y) {
   }
   for (int64_t i = 0; i < width; ++i) {
     double sum = line[index[i]] * weight[i];
-    for (int64_t k = 1; k < s.count; ++k)
-      sum += line[index[k * s.out + i]] * weight[k * s.out + i];
+    for (int64_t k = 1; k < s.count; ++k) sum += line[index[k * s.out + i]] * weight[k * s.out + i];
     y[i] = static_cast<float>(sum);
   }
 }

@@ -30,8 +30,8 @@ struct ResizePlan {
   std::vector<Dim> outer;
   ResizeTaps last;  // count 0: there is none, last is 1
   int64_t last_in = 1, run = 1;
-  int64_t line() const { return last_in * run; }      // elements of the source in a row
-  int64_t rows() const;                               // of the result
+  int64_t line() const { return last_in * run; }           // elements of the source in a row
+  int64_t rows() const;                                    // of the result
   int64_t positions() const { return rows() * last.out; }  // runs of the result
   int64_t combined() const;  // lines of the source that a row is made of
 };

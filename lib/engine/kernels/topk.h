@@ -16,8 +16,8 @@ struct TopKPlan {
 
 // Floats, and integers of 32 and 64 bits.
 bool CanTopK(ir::DType dtype);
-// Rows [begin, end), counted over outer and inner; `values` or `indices` may be null. Of equal elements the first comes first; NaN is
-// larger than every number.
+// Rows [begin, end), counted over outer and inner; `values` or `indices` may be null. Of equal
+// elements the first comes first; NaN is larger than every number.
 void TopKRows(const TopKPlan& plan, ir::DType dtype, const std::byte* x, std::byte* values,
               int64_t* indices, int64_t begin, int64_t end);
 
