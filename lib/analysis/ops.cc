@@ -385,7 +385,7 @@ StatusOr<DequantizeLinearOp> DequantizeLinearOp::From(const Graph& graph, NodeRe
   const ir::Node& node = graph.node(ref);
   AttributeReader read(graph, ref);
   DequantizeLinearOp op{node.inputs[0], node.inputs[1], InputAt(node, 2), node.outputs[0]};
-  if (opset >= 13) op.axis = read.Int("axis", 1);
+  op.axis = read.Int("axis", 1);  // since 13; whoever writes it earlier means the same
   if (opset >= 21) op.block_size = read.Int("block_size", 0);
   if (opset >= 23) op.output_dtype = read.Int("output_dtype", 0);
   AZ_RETURN_IF_ERROR(read.status());

@@ -45,6 +45,23 @@ bool IsComplete(const ir::Node& node, int64_t opset) {
   return !node.outputs.empty();
 }
 
+// Dims of a convolution's result; nullopt when the weights do not fit.
+std::optional<Shape> Convolved(const Shape& x, const Shape& w, int64_t group,
+                               const analysis::Window& given) {
+  if (x.size() < 3 || w.size() != x.size() || group < 1) return std::nullopt;
+  if (w[0] % group != 0 || w[1] * group != x[1]) return std::nullopt;
+  auto window = given.Filled(x.size() - 2);
+  if (!window.ok()) return std::nullopt;
+  const Shape kernel(w.begin() + 2, w.end());
+  if (!window->kernel_shape.empty() && window->kernel_shape != kernel) return std::nullopt;
+  window->kernel_shape = kernel;
+  const auto extent = window->Apply({x.begin() + 2, x.end()});
+  if (!extent.ok()) return std::nullopt;
+  Shape shape{x[0], w[0]};
+  shape.insert(shape.end(), extent->output.begin(), extent->output.end());
+  return shape;
+}
+
 }  // namespace
 
 bool IsOnnx(const ir::Node& node) { return ir::IsMainDomain(node.domain); }
@@ -297,24 +314,21 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
   if (op == "Conv") {
     const auto view = analysis::ConvOp::From(g, ref, opset_);
     const ValueFact* w = view.ok() ? Find(view->w) : nullptr;
-    if (w == nullptr || rank < 3 || w->dims.size() != dims.size() || w->dtype != dtype ||
-        view->group < 1)
-      return false;
-    if (w->dims[0] % view->group != 0 || w->dims[1] * view->group != dims[1]) return false;
-    auto window = view->window.Filled(static_cast<size_t>(rank - 2));
-    if (!window.ok()) return false;
-    const Shape kernel(w->dims.begin() + 2, w->dims.end());
-    if (!window->kernel_shape.empty() && window->kernel_shape != kernel) return false;
-    window->kernel_shape = kernel;
-    const auto extent = window->Apply({dims.begin() + 2, dims.end()});
-    if (!extent.ok()) return false;
-    Shape shape{dims[0], w->dims[0]};
-    shape.insert(shape.end(), extent->output.begin(), extent->output.end());
+    if (w == nullptr || w->dtype != dtype) return false;
+    const auto shape = Convolved(dims, w->dims, view->group, view->window);
+    if (!shape) return false;
     if (view->b) {
       const ValueFact* b = Find(view->b);
       if (b == nullptr || b->dims != Shape{w->dims[0]}) return false;
     }
-    return one(dtype, shape);
+    return one(dtype, *shape);
+  }
+  if (op == "ConvInteger") {
+    const auto view = analysis::ConvIntegerOp::From(g, ref, opset_);
+    const ValueFact* w = view.ok() ? Find(view->w) : nullptr;
+    const auto shape =
+        w == nullptr ? std::nullopt : Convolved(dims, w->dims, view->group, view->window);
+    return shape ? one(DType::kInt32, *shape) : false;
   }
   if ((op == "MaxPool" || op == "AveragePool") && single) {
     const auto view = analysis::PoolOp::From(g, ref, opset_);
@@ -352,9 +366,11 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
     }
     return one(dtype, shape);
   }
-  if (op == "MatMul") {
-    const ValueFact* second = Find(node.inputs.back());
-    if (node.inputs.size() != 2 || second == nullptr || second->dtype != dtype) return false;
+  if (op == "MatMul" || op == "MatMulInteger") {
+    const bool integer = op == "MatMulInteger";
+    const ValueFact* second = node.inputs.size() < 2 ? nullptr : Find(node.inputs[1]);
+    if (second == nullptr || (!integer && (node.inputs.size() != 2 || second->dtype != dtype)))
+      return false;
     Shape a = dims, b = second->dims;
     if (a.empty() || b.empty()) return false;
     const bool row = a.size() == 1, column = b.size() == 1;
@@ -365,7 +381,7 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
     if (!shape) return false;
     if (!row) shape->push_back(a[a.size() - 2]);
     if (!column) shape->push_back(b.back());
-    return one(dtype, *shape);
+    return one(integer ? DType::kInt32 : dtype, *shape);
   }
   if (op == "Flatten") {
     const auto view = analysis::FlattenOp::From(g, ref, opset_);
@@ -577,6 +593,11 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
       out[i] = {dtype, shape, false};
     }
     return sum == dim;
+  }
+  if (op == "DynamicQuantizeLinear" && node.outputs.size() == 3) {
+    if (dtype != DType::kFloat) return false;
+    out = {{DType::kUint8, dims}, {DType::kFloat, {}}, {DType::kUint8, {}}};
+    return true;
   }
   if (op == "QuantizeLinear") {
     const auto view = analysis::QuantizeLinearOp::From(g, ref, opset_);

@@ -218,6 +218,7 @@ bool Lowering::EmitNative(const Unit& unit) {
   if (!IsOnnx(n)) return LowerContrib(unit);
   if (n.op_type == "QuantizeLinear") return LowerQuantize(unit);
   if (n.op_type == "DequantizeLinear") return LowerDequantize(unit);
+  if (LowerDynamicQuantize(unit) || LowerMatMulInteger(unit) || LowerConvInteger(unit)) return true;
   return LowerUnary(unit) || LowerBinary(unit) || LowerBatchNormalization(unit) ||
          LowerSoftmax(unit) || LowerPool(unit) || LowerLrn(unit) || LowerGroupNorm(unit) ||
          LowerReduce(unit) || LowerResize(unit) || LowerCast(unit) || LowerGather(unit) ||

@@ -141,6 +141,11 @@ class Lowering {
   bool LowerRecurrent(const Unit& unit);      // lower_recurrent.cc
   bool LowerConvTranspose(const Unit& unit);  // lower_deconvolution.cc
   bool LowerContrib(const Unit& unit);        // lower_contrib.cc
+  bool LowerDynamicQuantize(const Unit& unit);  // lower_integer.cc
+  bool LowerMatMulInteger(const Unit& unit);
+  bool LowerWeightProduct(const Unit& unit, const Operand& a);
+  bool LowerByteProduct(const Unit& unit, const Operand& a);
+  bool LowerConvInteger(const Unit& unit);
   bool LowerAffine(const Unit& unit);    // lower_affine.cc
   bool LowerShuffle(const Unit& unit);   // lower_move.cc
   bool LowerPool(const Unit& unit);      // lower_pool.cc

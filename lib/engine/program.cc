@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include "lib/analysis/expand_matmul_nbits.h"
+#include "lib/analysis/expand_operator_quantized.h"
 #include "lib/analysis/float16_use.h"
 #include "lib/analysis/upcast_float16.h"
 #include "lib/engine/lower.h"
@@ -56,6 +58,9 @@ Status Program::UpcastLayers() {
 
 Status Program::Prepare() {
   if (analysis::HasFloat16Layers(model_)) AZ_RETURN_IF_ERROR(UpcastLayers());
+  // Quantized operators in the form that the kernels know; values keep their names.
+  analysis::ExpandOperatorQuantized(model_);
+  analysis::ExpandMatMulNBits(model_);
   const ir::Graph& graph = model_.graph;
   AZ_ASSIGN_OR_RETURN(fetch_, Fetched(graph));
   // Nodes that what is fetched hangs on.

@@ -8,7 +8,11 @@
 // A model with heavy layers on 16-bit floats is rewritten first (lib/analysis/upcast_float16.h): it
 // computes in float from border to border, so a result carries fewer roundings than the model
 // written out op by op, and one rounding where the caller gets 16 bits. A graph without such layers
-// keeps the meaning of every op. Tests: tests/engine/session_test.cc, tests/engine/float16_test.cc.
+// keeps the meaning of every op. Quantized operators are rewritten as DequantizeLinear, op and
+// QuantizeLinear, and weights in blocks of few bits as float ones
+// (lib/analysis/expand_operator_quantized.h, expand_matmul_nbits.h): the result of such an operator
+// is within one step of its grid of the definition's. Tests: tests/engine/session_test.cc,
+// tests/engine/float16_test.cc, tests/engine/operator_quantized_test.cc.
 #pragma once
 
 #include <list>

@@ -1,9 +1,10 @@
 """Runs a model in ONNX Runtime on real rows and leaves what it fed and got as .npz, for tests/engine/models_test.cc.
 
-usage: ort_oracle.py SHARED SET ROWS OUTPUT_FOLDER [--int8]
+usage: ort_oracle.py SHARED SET ROWS OUTPUT_FOLDER [--int8|--operators|--dynamic]
 
-Writes model.onnx (the source, or with --int8 what quantize_static makes of it: QDQ, per-channel int8 weights, uint8
-activations), x.f32, y.f32 (raw little-endian floats) and shapes.txt (dims of x, then of y, then correct answers).
+Writes model.onnx (the source; with --int8 what quantize_static makes of it: QDQ, per-channel int8 weights, uint8
+activations; with --operators the same as QLinear operators; with --dynamic what quantize_dynamic makes), x.f32, y.f32
+(raw little-endian floats) and shapes.txt (dims of x, then of y, then correct answers).
 """
 import gzip
 import os
@@ -74,8 +75,9 @@ def main():
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
-    if "--int8" in sys.argv:
-        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    form = sys.argv[5] if len(sys.argv) > 5 else ""
+    if form:
+        from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
         from onnxruntime.quantization.shape_inference import quant_pre_process
         feed = ort.InferenceSession(path, options).get_inputs()[0].name
         prepared = os.path.join(out, "prepared.onnx")
@@ -83,8 +85,12 @@ def main():
         model = onnx.load(path)
         onnx.save(model if model.opset_import[0].version >= 13 else onnx.version_converter.convert_version(model, 13), raised)
         quant_pre_process(raised, prepared, skip_symbolic_shape=True)
-        quantize_static(prepared, target, Rows(feed, x[-100:]), quant_format=QuantFormat.QDQ, per_channel=True,
-                        weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8)
+        if form == "--dynamic":  # unsigned: the runtime's ConvInteger knows no other weights
+            quantize_dynamic(prepared, target, weight_type=QuantType.QUInt8)
+        else:
+            quantize_static(prepared, target, Rows(feed, x[-100:]), per_channel=True, weight_type=QuantType.QInt8,
+                            quant_format=QuantFormat.QOperator if form == "--operators" else QuantFormat.QDQ,
+                            activation_type=QuantType.QUInt8)
     else:
         with open(path, "rb") as src, open(target, "wb") as dst:
             dst.write(src.read())
