@@ -1,5 +1,5 @@
 // Every need is checked before the first edit, so a node is rewritten whole or not at all.
-// Tests: tests/engine/operator_quantized_test.cc.
+// Tests: tests/engine/dynamic_quantized_test.cc.
 #include "lib/analysis/expand_matmul_nbits.h"
 
 #include <algorithm>
@@ -76,8 +76,7 @@ std::optional<Blocks> BlocksOf(const ir::Graph& graph, NodeRef ref) {
         return std::nullopt;
       const uint8_t* packed = zeros->data<uint8_t>().data();
       for (int64_t i = 0; i < of_blocks; ++i) {
-        w.zeros[static_cast<size_t>(i)] =
-            Packed(packed + i / w.blocks * row, i % w.blocks, w.bits);
+        w.zeros[static_cast<size_t>(i)] = Packed(packed + i / w.blocks * row, i % w.blocks, w.bits);
       }
     }
   }

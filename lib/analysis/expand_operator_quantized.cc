@@ -76,9 +76,9 @@ class Expander {
     if (op == "QLinearSoftmax") return Softmax(ref);
     if (op == "QLinearGlobalAveragePool") return Single(ref, "GlobalAveragePool", {});
     if (op == "QLinearAveragePool") {
-      return Single(ref, "AveragePool",
-                    {"auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads",
-                     "strides"});
+      return Single(
+          ref, "AveragePool",
+          {"auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads", "strides"});
     }
     if (op == "QLinearConcat") return Concat(ref);
     if (op == "QLinearWhere") return Where(ref);
@@ -320,8 +320,8 @@ class Expander {
     return true;
   }
 
-  // Attribute `opset` says which Softmax: below 13 all dims from `axis` on are one row, which on the
-  // last dim makes no difference.
+  // Attribute `opset` says which Softmax: below 13 all dims from `axis` on are one row, which on
+  // the last dim makes no difference.
   bool Softmax(NodeRef ref) {
     AttributeReader read(graph_, ref);
     const int64_t axis = read.Int("axis", -1), version = read.Int("opset", 13);
@@ -416,8 +416,7 @@ class Expander {
       std::vector<ValueRef> inputs{a, b, from->zero, w->zero};
       const ValueRef sums = AddHead(ref, "MatMulInteger", std::move(inputs));
       std::vector<float> scales;
-      for (const double scale : w->scales)
-        scales.push_back(static_cast<float>(from->step * scale));
+      for (const double scale : w->scales) scales.push_back(static_cast<float>(from->step * scale));
       const ir::Shape dims =
           scales.size() == 1 ? ir::Shape{} : ir::Shape{static_cast<int64_t>(scales.size())};
       const ValueRef scale = Constant(NameOf(sums) + "_scale", ir::Tensor::Of<float>(dims, scales));
@@ -489,8 +488,7 @@ class Expander {
   // Float(MatMulInteger(q, b)) * (q_scale * b_scale) + bias, the node its last op.
   void Scaled(NodeRef ref, const std::array<ValueRef, 4>& operands, ValueRef q_scale,
               ValueRef b_scale, ValueRef bias) {
-    const ValueRef sums =
-        AddHead(ref, "MatMulInteger", {operands.begin(), operands.end()});
+    const ValueRef sums = AddHead(ref, "MatMulInteger", {operands.begin(), operands.end()});
     const ValueRef real = Float(ref, sums);
     const ValueRef scale = Add(ref, "Mul", {q_scale, b_scale}, NameOf(sums) + "_scale");
     if (!bias) return Become(ref, "Mul", {real, scale});
@@ -552,8 +550,8 @@ class Expander {
   const ir::Graph& graph_;
   const int64_t opset_;
   std::map<std::array<uint32_t, 4>, ValueRef> dequantized_;
-  std::map<std::array<int64_t, 3>, ValueRef> centred_;         // by bytes, zero point, axis
-  std::map<uint32_t, std::array<ValueRef, 3>> ranges_;         // by float: bytes, scale, zero point
+  std::map<std::array<int64_t, 3>, ValueRef> centred_;  // by bytes, zero point, axis
+  std::map<uint32_t, std::array<ValueRef, 3>> ranges_;  // by float: bytes, scale, zero point
 };
 
 }  // namespace

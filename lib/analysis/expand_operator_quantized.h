@@ -5,8 +5,8 @@
 //   QLinearSoftmax, QGemm
 //       y = QuantizeLinear(op(DequantizeLinear(x), ...))
 //   com.microsoft DynamicQuantizeMatMul, MatMulIntegerToFloat
-//       y = Cast(MatMulInteger(q, b, ...)) * (q_scale * b_scale) + bias, where q and q_scale are the
-//       operand given, or DynamicQuantizeLinear(a)
+//       y = Cast(MatMulInteger(q, b, ...)) * (q_scale * b_scale) + bias, where q and q_scale are
+//       the operand given, or DynamicQuantizeLinear(a)
 //
 // An int32 bias becomes float, b * x_scale * w_scale. Weights with zero points other than 0 become
 // int8 around 0 where their values fit: the form that integer kernels know. The value that a node

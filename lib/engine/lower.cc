@@ -202,6 +202,8 @@ bool Lowering::EmitNative(const Unit& unit) {
       return LowerAffine(unit);
     case Unit::Kind::kShuffle:
       return LowerShuffle(unit);
+    case Unit::Kind::kScaledSums:
+      return LowerMatMulInteger(unit) || LowerConvInteger(unit);
     case Unit::Kind::kNode:
       break;
   }

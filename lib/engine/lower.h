@@ -142,10 +142,16 @@ class Lowering {
   bool LowerConvTranspose(const Unit& unit);  // lower_deconvolution.cc
   bool LowerContrib(const Unit& unit);        // lower_contrib.cc
   bool LowerDynamicQuantize(const Unit& unit);  // lower_integer.cc
+  // What is left of a unit after its sums: `count` a row, from 32-bit integers to its result.
+  struct SumRows;
+  std::optional<SumRows> ResultOfSums(const Unit& unit, Layout layout);
   bool LowerMatMulInteger(const Unit& unit);
   bool LowerWeightProduct(const Unit& unit, const Operand& a);
   bool LowerByteProduct(const Unit& unit, const Operand& a);
-  bool LowerConvInteger(const Unit& unit);
+  bool LowerConvInteger(const Unit& unit);  // lower_conv_integer.cc
+  struct ConvSums;
+  bool LowerDnnlConvSums(const Unit& unit, ConvSums conv);
+  bool LowerOwnConvSums(const Unit& unit, const ConvSums& conv);
   bool LowerAffine(const Unit& unit);    // lower_affine.cc
   bool LowerShuffle(const Unit& unit);   // lower_move.cc
   bool LowerPool(const Unit& unit);      // lower_pool.cc

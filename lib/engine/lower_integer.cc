@@ -1,15 +1,15 @@
-// DynamicQuantizeLinear, MatMulInteger and ConvInteger: bytes whose zero point is known when they
-// are. The results are exact.
+// DynamicQuantizeLinear and MatMulInteger: bytes whose zero point is known when they are. The
+// results are exact.
 //
 // oneDNN multiplies the bytes as they are, weights moved to int8, and the zero points are taken
 // away after it:
 //
 //   sum((a - za) (b - zb[n])) = sum(a b) - za sum_k(b) - zb[n] (sum_k(a) - K za)
 //
-// For a convolution, where padding counts as za, oneDNN takes za away itself, and what zb is
-// multiplied with comes out of one more output channel whose weights are 1. Where oneDNN's products
-// are not exact, or both operands run, a product is done by our own kernel.
-// Tests: tests/engine/operator_quantized_test.cc.
+// Where its products are not exact, or both operands run, our own kernel does it.
+// Tests: tests/engine/dynamic_quantized_test.cc.
+#include "lib/engine/lower_integer.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -17,7 +17,6 @@
 #include "lib/engine/dnnl_steps.h"
 #include "lib/engine/kernels/integer_product.h"
 #include "lib/engine/kernels/simd.h"
-#include "lib/engine/lower.h"
 #include "lib/support/parallel.h"
 
 namespace assize::engine {
@@ -27,46 +26,29 @@ using dnnl::memory;
 using ir::DType;
 using ir::Shape;
 
-bool IsByte(DType dtype) { return dtype == DType::kUint8 || dtype == DType::kInt8; }
+}  // namespace
 
-// Sums fit 32 bits whatever the data: of bytes and int8, and of differences of bytes.
-constexpr int64_t kMostProducts = 2147483647 / (255 * 128), kMostDifferences = 2147483647 / (255 * 255);
-
-int32_t ByteAt(const uint8_t* bytes, bool is_signed, int64_t i) {
-  return is_signed ? static_cast<int8_t>(bytes[i]) : bytes[i];
-}
-
-// `count` bytes as numbers; one stands for all.
-std::vector<int32_t> Spread(const uint8_t* bytes, bool is_signed, int64_t given, int64_t count) {
+std::vector<int32_t> SpreadBytes(const uint8_t* bytes, bool is_signed, int64_t given,
+                                 int64_t count) {
   std::vector<int32_t> values(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i)
     values[static_cast<size_t>(i)] = ByteAt(bytes, is_signed, given == 1 ? 0 : i);
   return values;
 }
 
-// Constant weights as int8, their zero points moved as far; the zero points are empty when all are
-// 0.
-struct Moved {
-  std::vector<int8_t> bytes;
-  std::vector<int32_t> zeros;
-};
-
-}  // namespace
-
-// `zero`: none, or one byte, or (with `columns`) one for each of so many.
-static bool IsZeroPoint(Facts& facts, ir::ValueRef zero, int64_t columns) {
+bool IsZeroPoint(Facts& facts, ir::ValueRef zero, DType dtype, int64_t columns) {
   if (!zero) return true;
   const ValueFact* found = facts.Find(zero);
-  if (found == nullptr || !IsByte(found->dtype) || found->dims.size() > 1) return false;
+  if (found == nullptr || found->dtype != dtype || found->dims.size() > 1) return false;
   const int64_t count = ir::ElementCount(found->dims).value_or(0);
   return count == 1 || (columns > 0 && count == columns);
 }
 
-static std::optional<Moved> MovedWeights(Facts& facts, const ir::Tensor& w, ir::ValueRef zero,
-                                         int64_t channels) {
-  Moved moved;
-  const std::span<const uint8_t> source = w.data<uint8_t>();
-  const bool is_signed = w.dtype() == DType::kInt8;
+std::optional<MovedWeights> MoveWeights(Facts& facts, const ir::Tensor& weights, ir::ValueRef zero,
+                                        int64_t channels) {
+  MovedWeights moved;
+  const std::span<const uint8_t> source = weights.data<uint8_t>();
+  const bool is_signed = weights.dtype() == DType::kInt8;
   const int32_t shift = is_signed ? 0 : 128;
   moved.bytes.resize(source.size());
   for (size_t i = 0; i < source.size(); ++i)
@@ -75,14 +57,44 @@ static std::optional<Moved> MovedWeights(Facts& facts, const ir::Tensor& w, ir::
   if (zero) {
     const ir::Tensor* given = facts.Known(zero);
     if (given == nullptr) return std::nullopt;
-    zeros = Spread(given->data<uint8_t>().data(), given->dtype() == DType::kInt8,
-                   given->element_count(), given->element_count());
+    zeros = SpreadBytes(given->data<uint8_t>().data(), is_signed, given->element_count(),
+                        given->element_count());
   }
   for (int32_t& z : zeros) z -= shift;
   if (zeros.size() == 1) zeros.assign(static_cast<size_t>(channels), zeros[0]);
   if (std::any_of(zeros.begin(), zeros.end(), [](int32_t z) { return z != 0; }))
     moved.zeros = std::move(zeros);
   return moved;
+}
+
+std::vector<Operand> Lowering::SumRows::reads() const {
+  std::vector<Operand> operands;
+  for (const Operand& operand : {scale, bias}) {
+    if (operand.defined()) operands.push_back(operand);
+  }
+  return operands;
+}
+
+void Lowering::SumRows::Store(const StepContext& c, const int32_t* sums, int64_t row,
+                              int64_t count) const {
+  if (!scaled()) return;
+  simd::ScaleSums(sums, c.at<float>(y) + row * count, c.at<const float>(scale), scale_step,
+                  bias.defined() ? c.at<const float>(bias) : nullptr, bias_step, count);
+}
+
+std::optional<Lowering::SumRows> Lowering::ResultOfSums(const Unit& unit, Layout layout) {
+  SumRows result;
+  if (unit.kind != Unit::Kind::kScaledSums) return result;
+  result.y = NewArray(DType::kFloat, fact(unit.writes[0]).dims, layout);
+  result.scale = Plain(unit.scales);
+  if (!result.scale.defined()) return std::nullopt;
+  result.scale_step = result.scale.count() == 1 ? 0 : 1;
+  if (unit.bias) {
+    result.bias = Plain(unit.bias);
+    if (!result.bias.defined()) return std::nullopt;
+    result.bias_step = result.bias.count() == 1 ? 0 : 1;
+  }
+  return result;
 }
 
 bool Lowering::LowerDynamicQuantize(const Unit& unit) {
@@ -93,36 +105,38 @@ bool Lowering::LowerDynamicQuantize(const Unit& unit) {
   const Operand y = NewArray(DType::kUint8, x.dims, x.layout);
   const Operand scale = NewArray(DType::kFloat, {}, Layout::kPlain);
   const Operand zero = NewArray(DType::kUint8, {}, Layout::kPlain);
-  AddStep("own:dynamic-quantize", {x}, {y, scale, zero}, [=, count = x.count()](
-                                                             const StepContext& c) {
-    const float* from = c.at<const float>(x);
-    // The extremes are the same however the pieces are cut.
-    const int64_t pieces = std::max<int64_t>(1, std::min<int64_t>(ThreadCount(), count / kGrain));
-    std::vector<std::array<float, 2>> ranges(static_cast<size_t>(pieces), {0.0f, 0.0f});
-    ParallelRanges(pieces, 1, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        const int64_t begin = count * i / pieces, end = count * (i + 1) / pieces;
-        simd::WidenRange(from + begin, end - begin, ranges[static_cast<size_t>(i)].data());
-      }
-    });
-    float low = 0, high = 0;
-    for (const auto& range : ranges) low = std::min(low, range[0]), high = std::max(high, range[1]);
-    const float step = (high - low) / 255.0f;
-    float middle = 0;
-    if (step != 0) middle = std::clamp(std::nearbyint((0.0f - low) / step), 0.0f, 255.0f);
-    if (std::isnan(middle)) middle = 0;  // an infinite range has none
-    *c.at<float>(scale) = step;
-    *c.at<uint8_t>(zero) = static_cast<uint8_t>(middle);
-    uint8_t* to = c.at<uint8_t>(y);
-    if (step == 0) {
-      std::fill(to, to + count, static_cast<uint8_t>(middle));
-    } else {
-      ParallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
-        simd::QuantizeToGrid(from + begin, to + begin, end - begin, step, middle);
-      });
-    }
-    return OkStatus();
-  });
+  AddStep("own:dynamic-quantize", {x}, {y, scale, zero},
+          [=, count = x.count()](const StepContext& c) {
+            const float* from = c.at<const float>(x);
+            // The extremes are the same however the pieces are cut.
+            const int64_t pieces =
+                std::max<int64_t>(1, std::min<int64_t>(ThreadCount(), count / kGrain));
+            std::vector<std::array<float, 2>> ranges(static_cast<size_t>(pieces), {0.0f, 0.0f});
+            ParallelRanges(pieces, 1, [&](int64_t first, int64_t last) {
+              for (int64_t i = first; i < last; ++i) {
+                const int64_t begin = count * i / pieces, end = count * (i + 1) / pieces;
+                simd::WidenRange(from + begin, end - begin, ranges[static_cast<size_t>(i)].data());
+              }
+            });
+            float low = 0, high = 0;
+            for (const auto& range : ranges)
+              low = std::min(low, range[0]), high = std::max(high, range[1]);
+            const float step = (high - low) / 255.0f;
+            float middle = 0;
+            if (step != 0) middle = std::clamp(std::nearbyint((0.0f - low) / step), 0.0f, 255.0f);
+            if (std::isnan(middle)) middle = 0;  // an infinite range has none
+            *c.at<float>(scale) = step;
+            *c.at<uint8_t>(zero) = static_cast<uint8_t>(middle);
+            uint8_t* to = c.at<uint8_t>(y);
+            if (step == 0) {
+              std::fill(to, to + count, static_cast<uint8_t>(middle));
+            } else {
+              ParallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
+                simd::QuantizeToGrid(from + begin, to + begin, end - begin, step, middle);
+              });
+            }
+            return OkStatus();
+          });
   Bind(n.outputs[0], y);
   if (n.outputs[1]) Bind(n.outputs[1], scale);
   if (n.outputs[2]) Bind(n.outputs[2], zero);
@@ -138,8 +152,8 @@ bool Lowering::LowerMatMulInteger(const Unit& unit) {
   if (!a.defined() || !IsByte(a.dtype) || !IsByte(b.dtype)) return false;
   if (a.dims.size() < 2 || b.dims.size() < 2) return false;
   const int64_t k = a.dims.back(), columns = b.dims.back();
-  if (k > kMostDifferences || !IsZeroPoint(facts_, a_zero, 0) ||
-      !IsZeroPoint(facts_, b_zero, columns))
+  if (k > kMostDifferences || !IsZeroPoint(facts_, a_zero, a.dtype, 0) ||
+      !IsZeroPoint(facts_, b_zero, b.dtype, columns))
     return false;
   const bool fixed = b.dims.size() == 2 && facts_.IsEvaluable(n.inputs[1]) &&
                      (!b_zero || facts_.IsEvaluable(b_zero));
@@ -152,13 +166,12 @@ bool Lowering::LowerWeightProduct(const Unit& unit, const Operand& a) {
   const ir::Tensor* b = facts_.Known(n.inputs[1]);
   if (b == nullptr) return false;
   const int64_t k = b->dims()[0], columns = b->dims()[1], rows = a.count() / k;
-  const auto moved = MovedWeights(facts_, *b, b_zero, columns);
+  const auto moved = MoveWeights(facts_, *b, b_zero, columns);
   if (!moved) return false;
   const Shape src{rows, k}, dst{rows, columns};
   const memory::desc src_md = Describe(src, a.dtype, StridesOf(src, Layout::kPlain));
   const memory::desc dst_md = Describe(dst, DType::kInt32, StridesOf(dst, Layout::kPlain));
-  const Work work =
-      WorkOf(static_cast<double>(rows) * static_cast<double>(k * columns), true);
+  const Work work = WorkOf(static_cast<double>(rows) * static_cast<double>(k * columns), true);
   const ThreadScope threads(work.threads);
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -172,24 +185,27 @@ bool Lowering::LowerWeightProduct(const Unit& unit, const Operand& a) {
     b->Release();
     return result;
   });
-  const Operand y = NewArray(DType::kInt32, fact(n.outputs[0]).dims, Layout::kPlain);
+  const Operand raw = NewArray(DType::kInt32, fact(n.outputs[0]).dims, Layout::kPlain);
   std::vector<DnnlArgument> arguments = {{DNNL_ARG_SRC, src_md, a.storage},
                                          {DNNL_ARG_WEIGHTS, pd.weights_desc(), packed},
-                                         {DNNL_ARG_DST, dst_md, y.storage}};
+                                         {DNNL_ARG_DST, dst_md, raw.storage}};
   AddScratchpad(pd.scratchpad_desc(), arguments);
   AddDnnl("onednn:matmul-integer:int8", dnnl::matmul(pd), std::move(arguments), 1, work);
-  Bind(n.outputs[0], y);
-  if (!a_zero && moved->zeros.empty()) return true;
+  const auto result = ResultOfSums(unit, Layout::kPlain);
+  if (!result) return false;
+  Bind(unit.writes[0], result->scaled() ? result->y : raw);
+  if (!a_zero && moved->zeros.empty() && !result->scaled()) return true;
 
   std::vector<int32_t> column_sums(static_cast<size_t>(columns), 0);
   for (int64_t i = 0; i < k; ++i) {
     for (int64_t c = 0; c < columns; ++c) {
-      column_sums[static_cast<size_t>(c)] +=
-          moved->bytes[static_cast<size_t>(i * columns + c)];
+      column_sums[static_cast<size_t>(c)] += moved->bytes[static_cast<size_t>(i * columns + c)];
     }
   }
   const Operand sums = Constant(DType::kInt32, {columns}, column_sums.data(), columns * 4);
-  std::vector<Operand> reads{a, sums, y};
+  std::vector<Operand> reads = result->reads(), writes{raw};
+  reads.insert(reads.end(), {a, sums, raw});
+  if (result->scaled()) writes.push_back(result->y);
   Operand zeros, zero;
   if (!moved->zeros.empty()) {
     zeros = Constant(DType::kInt32, {columns}, moved->zeros.data(), columns * 4);
@@ -201,24 +217,29 @@ bool Lowering::LowerWeightProduct(const Unit& unit, const Operand& a) {
     reads.push_back(zero);
   }
   const bool is_signed = a.dtype == DType::kInt8;
-  AddStep("own:zero-points", reads, {y}, [=](const StepContext& c) {
-    const uint8_t* from = c.at<const uint8_t>(a);
-    const int32_t za = zero.defined()
-                           ? ByteAt(c.at<const uint8_t>(zero), zero.dtype == DType::kInt8, 0)
-                           : 0;
-    if (za == 0 && !zeros.defined()) return OkStatus();
-    ParallelRanges(rows, kGrain / columns + 1, [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) {
-        int32_t sum = 0;
-        if (zeros.defined()) {
-          sum = simd::SumBytes(from + row * k, is_signed, k) - static_cast<int32_t>(k) * za;
-        }
-        simd::TakeZeros(c.at<int32_t>(y) + row * columns, c.at<const int32_t>(sums),
-                        zeros.defined() ? c.at<const int32_t>(zeros) : nullptr, za, sum, columns);
-      }
-    });
-    return OkStatus();
-  });
+  AddStep(result->scaled() ? "own:scaled-sums" : "own:zero-points", reads, writes,
+          [=, result = *result](const StepContext& c) {
+            const uint8_t* from = c.at<const uint8_t>(a);
+            const int32_t za =
+                zero.defined() ? ByteAt(c.at<const uint8_t>(zero), zero.dtype == DType::kInt8, 0)
+                               : 0;
+            const bool shifted = za != 0 || zeros.defined();
+            ParallelRanges(rows, kGrain / columns + 1, [&](int64_t begin, int64_t end) {
+              for (int64_t row = begin; row < end; ++row) {
+                int32_t* const to = c.at<int32_t>(raw) + row * columns;
+                int32_t sum = 0;
+                if (zeros.defined())
+                  sum = simd::SumBytes(from + row * k, is_signed, k) - static_cast<int32_t>(k) * za;
+                if (shifted) {
+                  simd::TakeZeros(to, c.at<const int32_t>(sums),
+                                  zeros.defined() ? c.at<const int32_t>(zeros) : nullptr, za, sum,
+                                  columns);
+                }
+                result.Store(c, to, row, columns);
+              }
+            });
+            return OkStatus();
+          });
   return true;
 }
 
@@ -252,25 +273,30 @@ bool Lowering::LowerByteProduct(const Unit& unit, const Operand& a) {
       }
     }
   }
-  const Operand y = NewArray(DType::kInt32, y_dims, Layout::kPlain);
+  const Operand raw = NewArray(DType::kInt32, y_dims, Layout::kPlain);
   const Operand centred = NewArray(DType::kInt16, {k, columns}, Layout::kPlain);
-  std::vector<Operand> reads{a, b};
+  const auto result = ResultOfSums(unit, Layout::kPlain);
+  if (!result) return false;
+  std::vector<Operand> reads = result->reads(), writes{raw, centred};
+  reads.insert(reads.end(), {a, b});
+  if (result->scaled()) writes.push_back(result->y);
   for (const Operand& operand : {za, zb}) {
     if (operand.defined()) reads.push_back(operand);
   }
   const bool is_signed = a.dtype == DType::kInt8;
-  AddStep("own:matmul-integer:int8", reads, {y, centred}, [=](const StepContext& c) {
+  AddStep("own:matmul-integer:int8", reads, writes, [=, result = *result](const StepContext& c) {
     const int32_t zero =
         za.defined() ? ByteAt(c.at<const uint8_t>(za), za.dtype == DType::kInt8, 0) : 0;
     std::vector<int32_t> zeros(static_cast<size_t>(columns), 0);
     if (zb.defined())
-      zeros = Spread(c.at<const uint8_t>(zb), zb.dtype == DType::kInt8, zb.count(), columns);
+      zeros = SpreadBytes(c.at<const uint8_t>(zb), zb.dtype == DType::kInt8, zb.count(), columns);
     int16_t* const weights = c.at<int16_t>(centred);
     int64_t held = -1;
     for (size_t place = 0; place < places.size(); ++place) {
       const uint8_t* const left = c.at<const uint8_t>(a) + places[place][0] * rows * k;
       const uint8_t* const right = c.at<const uint8_t>(b) + places[place][1] * k * columns;
-      int32_t* const to = c.at<int32_t>(y) + static_cast<int64_t>(place) * rows * columns;
+      const int64_t first = static_cast<int64_t>(place) * rows;
+      int32_t* const to = c.at<int32_t>(raw) + first * columns;
       if (held != places[place][1]) {
         ParallelRanges(k, kGrain / columns + 1, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i) {
@@ -288,121 +314,14 @@ bool Lowering::LowerByteProduct(const Unit& unit, const Operand& a) {
             const int32_t value = ByteAt(left, is_signed, row * k + i) - zero;
             if (value != 0) simd::MultiplyAccumulate(value, weights + i * columns, sums, columns);
           }
+          result.Store(c, sums, first + row, columns);
         }
       });
     }
     return OkStatus();
   });
-  CountWork(WorkOf(static_cast<double>(y.count()) * static_cast<double>(k), true));
-  Bind(n.outputs[0], y);
-  return true;
-}
-
-bool Lowering::LowerConvInteger(const Unit& unit) {
-  const ir::Node& n = node(unit);
-  if (n.op_type != "ConvInteger" || !HasExactInt8()) return false;
-  const auto view = analysis::ConvIntegerOp::From(graph_, unit.head, facts_.opset());
-  if (!view.ok() || !facts_.IsEvaluable(view->w)) return false;
-  const ir::Tensor* w = facts_.Known(view->w);
-  Operand x = Get(view->x);
-  if (w == nullptr || !IsByte(w->dtype()) || !x.defined() || !IsByte(x.dtype)) return false;
-  if (x.dims.size() > 5) return false;
-  const int64_t outputs = w->dims()[0], terms = w->element_count() / std::max<int64_t>(1, outputs);
-  if (terms > kMostProducts || !IsZeroPoint(facts_, view->x_zero_point, 0) ||
-      !IsZeroPoint(facts_, view->w_zero_point, outputs) ||
-      (view->w_zero_point && !facts_.IsEvaluable(view->w_zero_point)))
-    return false;
-  auto moved = MovedWeights(facts_, *w, view->w_zero_point, outputs);
-  auto window = view->window.Filled(x.dims.size() - 2);
-  if (!moved || !window.ok()) return false;
-  window->kernel_shape.assign(w->dims().begin() + 2, w->dims().end());
-  const auto extent = window->Apply({x.dims.begin() + 2, x.dims.end()});
-  if (!extent.ok()) return false;
-  const size_t spatial = x.dims.size() - 2;
-  std::vector<int64_t> dilations, pads_begin, pads_end;
-  for (size_t i = 0; i < spatial; ++i) {
-    dilations.push_back(window->dilations[i] - 1);
-    pads_begin.push_back(extent->pads[i]);
-    pads_end.push_back(extent->pads[i + spatial]);
-    if (extent->pads[i] < 0 || extent->pads[i + spatial] < 0) return false;
-  }
-  x = In(x, Layout::kChannelsLast, "channels-last");
-
-  // With zero points of the weights, each group has one more channel: the sum of its window.
-  const int64_t group = view->group, own = outputs / group;
-  const int64_t all = own + (moved->zeros.empty() ? 0 : 1);
-  if (all != own) {
-    std::vector<int8_t> bytes;
-    for (int64_t g = 0; g < group; ++g) {
-      const auto begin = moved->bytes.begin() + g * own * terms;
-      bytes.insert(bytes.end(), begin, begin + own * terms);
-      bytes.insert(bytes.end(), static_cast<size_t>(terms), int8_t{1});
-    }
-    moved->bytes = std::move(bytes);
-  }
-  const Shape y_dims = fact(n.outputs[0]).dims;
-  Shape src = x.dims, dst = y_dims, w_dims = w->dims();
-  src[0] = dst[0] = 1;
-  dst[1] = group * all;
-  w_dims[0] = all;
-  if (group != 1) w_dims.insert(w_dims.begin(), group);
-  Shape raw_dims = y_dims;
-  raw_dims[1] = group * all;
-  const Operand raw = NewArray(DType::kInt32, raw_dims, Layout::kChannelsLast);
-  dnnl::primitive_attr attr;
-  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  if (view->x_zero_point) attr.set_zero_points_mask(DNNL_ARG_SRC, 0);
-  const Work work = WorkOf(static_cast<double>(raw.count()) * static_cast<double>(terms), true);
-  const ThreadScope threads(work.threads);
-  const memory::desc src_md = Describe(src, x.dtype, StridesOf(src, Layout::kChannelsLast));
-  const memory::desc dst_md = Describe(dst, DType::kInt32, StridesOf(dst, Layout::kChannelsLast));
-  const dnnl::convolution_forward::primitive_desc pd(
-      CpuEngine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src_md,
-      memory::desc(w_dims, memory::data_type::s8, memory::format_tag::any), dst_md,
-      window->strides, dilations, pads_begin, pads_end, attr);
-  const int packed = PackedWeights(unit, pd.weights_desc(), [&] {
-    const memory::desc stored = Describe(w_dims, DType::kInt8, StridesOf(w_dims, Layout::kPlain));
-    return Reordered(moved->bytes.data(), stored, pd.weights_desc());
-  });
-  std::vector<DnnlArgument> arguments = {
-      {DNNL_ARG_SRC, src_md, x.storage, static_cast<int64_t>(src_md.get_size())},
-      {DNNL_ARG_WEIGHTS, pd.weights_desc(), packed},
-      {DNNL_ARG_DST, dst_md, raw.storage, static_cast<int64_t>(dst_md.get_size())}};
-  if (view->x_zero_point) {
-    const Operand given = Plain(view->x_zero_point);
-    if (!given.defined()) return false;
-    const Operand zero = NewArray(DType::kInt32, {1}, Layout::kPlain);
-    AddStep("own:cast", {given}, {zero}, [=](const StepContext& c) {
-      *c.at<int32_t>(zero) = ByteAt(c.at<const uint8_t>(given), given.dtype == DType::kInt8, 0);
-      return OkStatus();
-    });
-    arguments.push_back({DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC,
-                         memory::desc({1}, memory::data_type::s32, memory::format_tag::a),
-                         zero.storage});
-  }
-  AddScratchpad(pd.scratchpad_desc(), arguments);
-  AddDnnl("onednn:conv-integer:int8", dnnl::convolution_forward(pd), std::move(arguments),
-          x.dims[0], work);
-  if (all == own) {
-    Bind(n.outputs[0], raw);
-    return true;
-  }
-  const Operand y = NewArray(DType::kInt32, y_dims, Layout::kChannelsLast);
-  const Operand zeros = Constant(DType::kInt32, {outputs}, moved->zeros.data(), outputs * 4);
-  const int64_t positions = y.count() / outputs;
-  AddStep("own:zero-points", {raw, zeros}, {y}, [=](const StepContext& c) {
-    ParallelRanges(positions, kGrain / outputs + 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin * group; i < end * group; ++i) {
-        const int32_t* from = c.at<const int32_t>(raw) + i * all;
-        int32_t* to = c.at<int32_t>(y) + i * own;
-        std::copy(from, from + own, to);
-        const int32_t* z = c.at<const int32_t>(zeros) + i % group * own;
-        simd::TakeZeros(to, z, nullptr, from[own], 0, own);
-      }
-    });
-    return OkStatus();
-  });
-  Bind(n.outputs[0], y);
+  CountWork(WorkOf(static_cast<double>(raw.count()) * static_cast<double>(k), true));
+  Bind(unit.writes[0], result->scaled() ? result->y : raw);
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include "lib/analysis/attributes.h"
 #include "lib/analysis/ops.h"
 #include "lib/engine/resizes.h"
+#include "lib/engine/scaled_sums.h"
 #include "lib/engine/shuffles.h"
 
 namespace assize::engine {
@@ -41,6 +42,7 @@ class Grouping {
       for (const NodeRef node : unit.nodes) covered_.insert(node.index);
       units.push_back(std::move(unit));
     }
+    JoinScaledSums(facts_, readers_, units);
     // A unit runs where its last node stood: by then everything it reads is there.
     const auto position = [&](const Unit& unit) {
       return readers_.Position(unit.place ? unit.place : unit.nodes.back());

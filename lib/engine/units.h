@@ -59,6 +59,7 @@ struct Unit {
     kActivation,    // `activation` of one float array, QuantizeLinear
     kLayerNorm,     // `norm`, as float, quantized, or both
     kAttention,     // `attention`, QuantizeLinear
+    kScaledSums,    // MatMulInteger or ConvInteger, as float times `scales` plus `bias`
   };
   Kind kind = Kind::kNode;
   ir::NodeRef head;  // the op itself
@@ -81,6 +82,7 @@ struct Unit {
   std::vector<float> weight_scales;  // kContraction: of the weights, 1 or one per output channel
 
   int64_t groups = 1;                // kShuffle
+  ir::ValueRef scales, bias;         // kScaledSums: one, or one a channel; null bias: none
   std::optional<LayerNormMatch> norm;
   std::optional<AttentionMatch> attention;
   ir::ValueRef quantized;  // kLayerNorm: what QuantizeLinear makes of its result; null: nothing does

@@ -1,34 +1,18 @@
-// Models that other tools quantized, in operators: QLinear ops of ai.onnx and com.microsoft, dynamic
-// quantization, weights of few bits. The engine against the reference, which computes each operator
-// by its own definition. Catches: a zero point forgotten or taken twice, scales on the wrong axis,
-// sums that differ by one, padding that counts as 0 instead of the zero point, the range of a part
-// taken for the range of the whole, and forms that fall back to the reference.
+// Models that other tools quantized, in operators: QLinear ops of ai.onnx and com.microsoft,
+// dynamic quantization, weights of few bits. The engine against the reference, which computes each
+// operator by its own definition. Catches: a zero point forgotten or taken twice, scales on the
+// wrong axis, sums that differ by one, padding that counts as 0 instead of the zero point, the
+// range of a part taken for the range of the whole, and forms that fall back to the reference.
 #include <limits>
 
 #include "lib/analysis/expand_operator_quantized.h"
-#include "lib/engine/kernels/simd.h"
-#include "tests/engine/testing.h"
+#include "tests/engine/quantized_testing.h"
 
 namespace assize::engine {
 namespace {
 
 using ir::DType;
 using ir::ValueRef;
-
-std::string Kernels(const ir::Model& model) {
-  const auto program = Compile(model);
-  EXPECT_TRUE(program.ok()) << program.status();
-  std::string all;
-  if (!program.ok()) return all;
-  for (const StepInfo& step : Describe(**program)) all += step.kernel + " ";
-  return all;
-}
-
-void ExpectNative(const ir::Model& model, const std::string& part = "") {
-  const std::string all = Kernels(model);
-  EXPECT_NE(all.find(part), std::string::npos) << all;
-  EXPECT_EQ(all.find("reference"), std::string::npos) << all;
-}
 
 // One step of the grid at most, and mostly the same bytes.
 void ExpectWithinAStep(const Builder& b, const Feeds& feeds, double share = 0.01) {
@@ -43,52 +27,6 @@ void ExpectWithinAStep(const Builder& b, const Feeds& feeds, double share = 0.01
     EXPECT_GT(*high - *low, 20) << "MISTRUSTED: hardly varies";
   }
 }
-
-void ExpectSame(const Builder& b, const Feeds& feeds) { ExpectAgrees(b, feeds, 0); }
-
-// A graph with ops of com.microsoft too.
-class Quantized : public Builder {
- public:
-  explicit Quantized(int64_t opset = 13) : Builder(opset) { model.set_opset("com.microsoft", 1); }
-
-  ValueRef Contrib(const std::string& op, const std::vector<ValueRef>& inputs,
-                   const std::vector<ir::Attribute>& attributes = {}) {
-    ir::NodeSpec spec;
-    spec.op_type = op;
-    spec.domain = "com.microsoft";
-    spec.name = "layer" + std::to_string(next);
-    spec.inputs = inputs;
-    spec.outputs = {"v" + std::to_string(next++)};
-    spec.attributes = attributes;
-    return edit.output(edit.AddNode(std::move(spec)));
-  }
-  ValueRef Scale(float value) { return Const<float>({}, {value}); }
-};
-
-ir::Tensor RandomBytes(Philox& random, const ir::Shape& dims, DType dtype, int low = 0,
-                       int high = 255) {
-  std::vector<std::byte> bytes(static_cast<size_t>(ir::ElementCount(dims).value()));
-  const int shift = dtype == DType::kInt8 ? 128 : 0;
-  for (std::byte& byte : bytes) {
-    const int value = low + static_cast<int>(random.NextBelow(static_cast<uint64_t>(high - low + 1)));
-    byte = static_cast<std::byte>(static_cast<uint8_t>(value - shift));
-  }
-  return ir::Tensor::FromBytes(dtype, dims, std::move(bytes));
-}
-
-ir::Tensor Zeros(const ir::Shape& dims, DType dtype, const std::vector<int>& values) {
-  std::vector<std::byte> bytes;
-  for (const int value : values) bytes.push_back(static_cast<std::byte>(static_cast<uint8_t>(value)));
-  return ir::Tensor::FromBytes(dtype, dims, std::move(bytes));
-}
-
-std::vector<float> Scales(Philox& random, int64_t count) {
-  std::vector<float> scales(static_cast<size_t>(count));
-  for (float& s : scales) s = 0.002f + 0.02f * static_cast<float>(random.NextDouble());
-  return scales;
-}
-
-// --- static, in operators
 
 struct ConvCase {
   std::string name;
@@ -119,43 +57,69 @@ TEST_P(QLinearConvTest, WithinAStepOfTheReference) {
   const double terms = static_cast<double>(ir::ElementCount(c.w).value()) / outputs;
   // Wide enough for the sums, fine enough that they spread over the bytes.
   const float y_scale = static_cast<float>(0.02 * 0.012 * 75 * 75 * std::sqrt(terms) / 40);
-  b.Output(b.Op("QLinearConv",
-                {b.Input("x", c.x, c.x_type), b.Scale(0.02f),
-                 b.Const(Zeros({}, c.x_type, {c.x_zero})),
-                 b.Const(RandomBytes(random, c.w, c.w_type, c.w_low, c.w_high)),
-                 b.Const<float>(scale_dims, Scales(random, c.per_channel ? outputs : 1)),
-                 b.Const(Zeros(zero_dims, c.w_type, zeros)), b.Scale(y_scale), b.Zero(131, false),
-                 b.Const<int32_t>({outputs}, bias)},
-                c.attributes));
+  b.Output(
+      b.Op("QLinearConv",
+           {b.Input("x", c.x, c.x_type), b.Scale(0.02f), b.Const(Zeros({}, c.x_type, {c.x_zero})),
+            b.Const(RandomBytes(random, c.w, c.w_type, c.w_low, c.w_high)),
+            b.Const<float>(scale_dims, Scales(random, c.per_channel ? outputs : 1)),
+            b.Const(Zeros(zero_dims, c.w_type, zeros)), b.Scale(y_scale), b.Zero(131, false),
+            b.Const<int32_t>({outputs}, bias)},
+           c.attributes));
   ExpectNative(b.model, c.kernel);
   ExpectWithinAStep(b, {{"x", RandomBytes(random, c.x, c.x_type)}});
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, QLinearConvTest,
-    testing::Values(
-        ConvCase{"per_channel", {2, 3, 9, 7}, {8, 3, 3, 3}, {}},
-        ConvCase{"padded", {2, 16, 9, 7}, {24, 16, 3, 3}, {Ints("pads", {1, 2, 0, 1})}},
-        ConvCase{.name = "padded_signed", .x = {3, 5, 8, 8}, .w = {7, 5, 3, 3},
-                 .attributes = {Text("auto_pad", "SAME_UPPER")}, .x_type = DType::kInt8,
-                 .x_zero = -9},
-        ConvCase{.name = "groups", .x = {2, 8, 9, 9}, .w = {12, 2, 3, 3},
-                 .attributes = {Int("group", 4), Ints("strides", {2, 2})}},
-        ConvCase{.name = "depthwise", .x = {2, 20, 9, 9}, .w = {20, 1, 3, 3},
-                 .attributes = {Int("group", 20), Ints("pads", {1, 1, 1, 1})}},
-        ConvCase{.name = "unsigned_weights", .x = {2, 6, 9, 9}, .w = {8, 6, 3, 3},
-                 .attributes = {Ints("pads", {1, 1, 1, 1})}, .w_type = DType::kUint8,
-                 .w_zero = {128}, .w_low = 0, .per_channel = false},
-        ConvCase{.name = "unsigned_weights_that_fit", .x = {2, 6, 9, 9}, .w = {8, 6, 3, 3},
-                 .attributes = {}, .w_type = DType::kUint8, .w_zero = {90, 100, 110, 99},
-                 .w_low = 10, .w_high = 200},
-        ConvCase{.name = "weights_too_wide_for_int8", .x = {2, 6, 9, 9}, .w = {8, 6, 3, 3},
-                 .attributes = {Ints("pads", {1, 1, 1, 1})}, .w_type = DType::kUint8,
-                 .w_zero = {117}, .w_low = 0, .kernel = "conv:f32"},
-        ConvCase{.name = "per_channel_before_13", .x = {1, 6, 9, 9}, .w = {8, 6, 3, 3},
-                 .attributes = {}, .opset = 10},
-        ConvCase{.name = "one_dimension", .x = {2, 6, 25}, .w = {8, 6, 5},
-                 .attributes = {Ints("pads", {2, 2}), Ints("dilations", {2})}}),
+    testing::Values(ConvCase{"per_channel", {2, 3, 9, 7}, {8, 3, 3, 3}, {}},
+                    ConvCase{"padded", {2, 16, 9, 7}, {24, 16, 3, 3}, {Ints("pads", {1, 2, 0, 1})}},
+                    ConvCase{.name = "padded_signed",
+                             .x = {3, 5, 8, 8},
+                             .w = {7, 5, 3, 3},
+                             .attributes = {Text("auto_pad", "SAME_UPPER")},
+                             .x_type = DType::kInt8,
+                             .x_zero = -9},
+                    ConvCase{.name = "groups",
+                             .x = {2, 8, 9, 9},
+                             .w = {12, 2, 3, 3},
+                             .attributes = {Int("group", 4), Ints("strides", {2, 2})}},
+                    ConvCase{.name = "depthwise",
+                             .x = {2, 20, 9, 9},
+                             .w = {20, 1, 3, 3},
+                             .attributes = {Int("group", 20), Ints("pads", {1, 1, 1, 1})}},
+                    ConvCase{.name = "unsigned_weights",
+                             .x = {2, 6, 9, 9},
+                             .w = {8, 6, 3, 3},
+                             .attributes = {Ints("pads", {1, 1, 1, 1})},
+                             .w_type = DType::kUint8,
+                             .w_zero = {128},
+                             .w_low = 0,
+                             .per_channel = false},
+                    ConvCase{.name = "unsigned_weights_that_fit",
+                             .x = {2, 6, 9, 9},
+                             .w = {8, 6, 3, 3},
+                             .attributes = {},
+                             .w_type = DType::kUint8,
+                             .w_zero = {90, 100, 110, 99},
+                             .w_low = 10,
+                             .w_high = 200},
+                    ConvCase{.name = "weights_too_wide_for_int8",
+                             .x = {2, 6, 9, 9},
+                             .w = {8, 6, 3, 3},
+                             .attributes = {Ints("pads", {1, 1, 1, 1})},
+                             .w_type = DType::kUint8,
+                             .w_zero = {117},
+                             .w_low = 0,
+                             .kernel = "conv:f32"},
+                    ConvCase{.name = "per_channel_before_13",
+                             .x = {1, 6, 9, 9},
+                             .w = {8, 6, 3, 3},
+                             .attributes = {},
+                             .opset = 10},
+                    ConvCase{.name = "one_dimension",
+                             .x = {2, 6, 25},
+                             .w = {8, 6, 5},
+                             .attributes = {Ints("pads", {2, 2}), Ints("dilations", {2})}}),
     [](const auto& c) { return c.param.name; });
 
 struct MatMulCase {
@@ -180,31 +144,42 @@ TEST_P(QLinearMatMulTest, WithinAStepOfTheReference) {
       static_cast<float>(0.02 * 0.012 * 75 * 75 * std::sqrt(static_cast<double>(c.a.back())) / 40);
   const auto a = b.Input("a", c.a, DType::kUint8);
   const auto right = c.constant ? b.Const(weights) : b.Input("b", c.b, c.b_type);
-  b.Output(b.Op(
-      "QLinearMatMul",
-      {a, b.Scale(0.02f), b.Zero(119, false), right,
-       c.per_column ? b.Const<float>({columns}, Scales(random, columns)) : b.Scale(0.012f),
-       b.Const(Zeros(zeros.size() > 1 ? ir::Shape{columns} : ir::Shape{}, c.b_type, zeros)),
-       b.Scale(y_scale), b.Zero(-3, true)}));
+  b.Output(
+      b.Op("QLinearMatMul",
+           {a, b.Scale(0.02f), b.Zero(119, false), right,
+            c.per_column ? b.Const<float>({columns}, Scales(random, columns)) : b.Scale(0.012f),
+            b.Const(Zeros(zeros.size() > 1 ? ir::Shape{columns} : ir::Shape{}, c.b_type, zeros)),
+            b.Scale(y_scale), b.Zero(-3, true)}));
   ExpectNative(b.model, c.kernel);
   Feeds feeds{{"a", RandomBytes(random, c.a, DType::kUint8)}};
   if (!c.constant) feeds["b"] = weights;
   ExpectWithinAStep(b, feeds);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, QLinearMatMulTest,
-    testing::Values(MatMulCase{"rows", {5, 33}, {33, 20}},
-                    MatMulCase{"batch", {2, 7, 64}, {64, 48}},
-                    MatMulCase{.name = "unsigned_weights", .a = {3, 5, 40}, .b = {40, 24},
-                               .b_type = DType::kUint8, .b_zero = {128}, .per_column = false},
-                    MatMulCase{.name = "weights_too_wide_for_int8", .a = {3, 5, 40}, .b = {40, 24},
-                               .b_type = DType::kUint8, .b_zero = {117, 12, 250},
-                               .kernel = "matmul-integer:int8"},
-                    MatMulCase{.name = "both_run", .a = {2, 3, 9, 16}, .b = {2, 3, 16, 11},
-                               .b_type = DType::kUint8, .b_zero = {99}, .per_column = false,
-                               .constant = false, .kernel = "onednn:matmul"}),
-    [](const auto& c) { return c.param.name; });
+INSTANTIATE_TEST_SUITE_P(Shapes, QLinearMatMulTest,
+                         testing::Values(MatMulCase{"rows", {5, 33}, {33, 20}},
+                                         MatMulCase{"batch", {2, 7, 64}, {64, 48}},
+                                         MatMulCase{.name = "unsigned_weights",
+                                                    .a = {3, 5, 40},
+                                                    .b = {40, 24},
+                                                    .b_type = DType::kUint8,
+                                                    .b_zero = {128},
+                                                    .per_column = false},
+                                         MatMulCase{.name = "weights_too_wide_for_int8",
+                                                    .a = {3, 5, 40},
+                                                    .b = {40, 24},
+                                                    .b_type = DType::kUint8,
+                                                    .b_zero = {117, 12, 250},
+                                                    .kernel = "matmul-integer:int8"},
+                                         MatMulCase{.name = "both_run",
+                                                    .a = {2, 3, 9, 16},
+                                                    .b = {2, 3, 16, 11},
+                                                    .b_type = DType::kUint8,
+                                                    .b_zero = {99},
+                                                    .per_column = false,
+                                                    .constant = false,
+                                                    .kernel = "onednn:matmul"}),
+                         [](const auto& c) { return c.param.name; });
 
 class ByteTypes : public testing::TestWithParam<DType> {};
 INSTANTIATE_TEST_SUITE_P(Of, ByteTypes, testing::Values(DType::kUint8, DType::kInt8),
@@ -235,14 +210,22 @@ TEST_P(ByteTypes, ElementwiseOperators) {
   }
   // One operand a constant that is repeated, and no zero points of operands.
   run("own:", [&](Quantized& b, ValueRef x, ValueRef) {
-    return b.Contrib("QLinearAdd", {x, b.Scale(0.03f), {}, b.Const(RandomBytes(random, {6, 1, 1}, type)),
-                                    b.Scale(0.02f), {}, b.Scale(0.06f), zero(b, 100)});
+    return b.Contrib("QLinearAdd", {x,
+                                    b.Scale(0.03f),
+                                    {},
+                                    b.Const(RandomBytes(random, {6, 1, 1}, type)),
+                                    b.Scale(0.02f),
+                                    {},
+                                    b.Scale(0.0613f),
+                                    zero(b, 100)});
   });
   run("table:int8", [&](Quantized& b, ValueRef x, ValueRef) {
-    return b.Contrib("QLinearSigmoid", {x, b.Scale(0.04f), zero(b, 120), b.Scale(0.004f), zero(b, 2)});
+    return b.Contrib("QLinearSigmoid",
+                     {x, b.Scale(0.04f), zero(b, 120), b.Scale(0.004f), zero(b, 2)});
   });
   run("table:int8", [&](Quantized& b, ValueRef x, ValueRef) {
-    return b.Contrib("QLinearLeakyRelu", {x, b.Scale(0.04f), zero(b, 120), b.Scale(0.03f), zero(b, 60)},
+    return b.Contrib("QLinearLeakyRelu",
+                     {x, b.Scale(0.04f), zero(b, 120), b.Scale(0.03f), zero(b, 60)},
                      {Float("alpha", 0.2f)});
   });
   run("average-pool:int8", [&](Quantized& b, ValueRef x, ValueRef) {
@@ -257,18 +240,20 @@ TEST_P(ByteTypes, ElementwiseOperators) {
                      {Int("channels_last", 0)});
   });
   run("softmax", [&](Quantized& b, ValueRef x, ValueRef) {
-    return b.Contrib("QLinearSoftmax", {x, b.Scale(0.04f), zero(b, 120), b.Scale(0.004f), zero(b, 0)},
+    return b.Contrib("QLinearSoftmax",
+                     {x, b.Scale(0.04f), zero(b, 120), b.Scale(0.004f), zero(b, 0)},
                      {Int("axis", 2), Int("opset", 13)});
   });
   run("table:int8", [&](Quantized& b, ValueRef x, ValueRef y) {
-    return b.Contrib("QLinearConcat", {b.Scale(0.03f), zero(b, 110), x, b.Scale(0.03f), zero(b, 110),
-                                       y, b.Scale(0.02f), zero(b, 70)},
+    return b.Contrib("QLinearConcat",
+                     {b.Scale(0.03f), zero(b, 110), x, b.Scale(0.03f), zero(b, 110), y,
+                      b.Scale(0.02f), zero(b, 70)},
                      {Int("axis", 1)});
   });
   run("where", [&](Quantized& b, ValueRef x, ValueRef y) {
     const auto condition = b.Const<bool>({7}, {true, false, true, true, false, false, true});
     return b.Contrib("QLinearWhere", {condition, x, b.Scale(0.03f), zero(b, 110), y, b.Scale(0.02f),
-                                      zero(b, 70), b.Scale(0.04f), zero(b, 100)});
+                                      zero(b, 70), b.Scale(0.0437f), zero(b, 100)});
   });
 }
 
@@ -281,9 +266,11 @@ TEST(OperatorQuantized, Gemm) {
         std::vector<int32_t> c(24);
         for (int32_t& v : c) v = static_cast<int32_t>(random.NextBelow(4000)) - 2000;
         std::vector<ValueRef> inputs{
-            b.Input("a", {5, 40}, DType::kUint8), b.Scale(0.02f), b.Zero(119, false),
-            b.Const(RandomBytes(random, turned ? ir::Shape{24, 40} : ir::Shape{40, 24},
-                                DType::kInt8)),
+            b.Input("a", {5, 40}, DType::kUint8),
+            b.Scale(0.02f),
+            b.Zero(119, false),
+            b.Const(
+                RandomBytes(random, turned ? ir::Shape{24, 40} : ir::Shape{40, 24}, DType::kInt8)),
             per_column ? b.Const<float>({24}, Scales(random, 24)) : b.Scale(0.012f),
             per_column ? b.Const(Zeros({24}, DType::kInt8, std::vector<int>(24, 0)))
                        : b.Zero(0, true),
@@ -310,21 +297,24 @@ TEST(OperatorQuantized, AChainStaysInBytes) {
   Philox random(35);
   Quantized b;
   const auto x = b.Batch("x", {8, 9, 9}, DType::kUint8);
-  const auto conv = b.Op(
-      "QLinearConv",
-      {x, b.Scale(0.02f), b.Zero(128, false), b.Const(RandomBytes(random, {8, 8, 3, 3}, DType::kInt8)),
-       b.Const<float>({8}, Scales(random, 8)), b.Const(Zeros({8}, DType::kInt8, std::vector<int>(8, 0))),
-       b.Scale(0.3f), b.Zero(128, false)},
-      {Ints("pads", {1, 1, 1, 1})});
-  const auto sum = b.Contrib("QLinearAdd", {conv, b.Scale(0.3f), b.Zero(128, false), x, b.Scale(0.02f),
-                                            b.Zero(128, false), b.Scale(0.25f), b.Zero(120, false)});
-  const auto pooled = b.Contrib("QLinearGlobalAveragePool", {sum, b.Scale(0.25f), b.Zero(120, false),
-                                                             b.Scale(0.04f), b.Zero(128, false)});
+  const auto conv = b.Op("QLinearConv",
+                         {x, b.Scale(0.02f), b.Zero(128, false),
+                          b.Const(RandomBytes(random, {8, 8, 3, 3}, DType::kInt8)),
+                          b.Const<float>({8}, Scales(random, 8)),
+                          b.Const(Zeros({8}, DType::kInt8, std::vector<int>(8, 0))), b.Scale(0.3f),
+                          b.Zero(128, false)},
+                         {Ints("pads", {1, 1, 1, 1})});
+  const auto sum =
+      b.Contrib("QLinearAdd", {conv, b.Scale(0.3f), b.Zero(128, false), x, b.Scale(0.02f),
+                               b.Zero(128, false), b.Scale(0.25f), b.Zero(120, false)});
+  const auto pooled =
+      b.Contrib("QLinearGlobalAveragePool",
+                {sum, b.Scale(0.25f), b.Zero(120, false), b.Scale(0.04f), b.Zero(128, false)});
   const auto flat = b.Op("Flatten", {pooled});
-  b.Output(b.Op("QLinearMatMul",
-                {flat, b.Scale(0.04f), b.Zero(128, false),
-                 b.Const(RandomBytes(random, {8, 10}, DType::kInt8)), b.Scale(0.01f),
-                 b.Zero(0, true), b.Scale(0.05f), b.Zero(128, false)}));
+  b.Output(
+      b.Op("QLinearMatMul", {flat, b.Scale(0.04f), b.Zero(128, false),
+                             b.Const(RandomBytes(random, {8, 10}, DType::kInt8)), b.Scale(0.01f),
+                             b.Zero(0, true), b.Scale(0.05f), b.Zero(128, false)}));
   const auto program = Compile(b.model);
   ASSERT_TRUE(program.ok()) << program.status();
   std::map<std::string, std::string> kernels;
@@ -335,8 +325,9 @@ TEST(OperatorQuantized, AChainStaysInBytes) {
   }
   for (const std::string op : {"Conv", "Add", "GlobalAveragePool", "MatMul"})
     EXPECT_TRUE(kernels.contains(op)) << op;
-  EXPECT_EQ(kernels["GlobalAveragePool"], "GlobalAveragePool \"" +
-            b.model.graph.node(b.model.graph.value(pooled).producer).name + "\"");
+  EXPECT_EQ(kernels["GlobalAveragePool"],
+            "GlobalAveragePool \"" + b.model.graph.node(b.model.graph.value(pooled).producer).name +
+                "\"");
   const Feeds feeds{{"x", RandomBytes(random, {3, 8, 9, 9}, DType::kUint8)}};
   const auto got = RunEngine(b.model, feeds), want = RunReference(b.model, feeds);
   ASSERT_EQ(got.size(), 1u);
@@ -364,8 +355,8 @@ TEST(OperatorQuantized, LeavesAloneWhatItDoesNotKnow) {
   };
   leaves(
       [](Quantized& b, ValueRef x) {  // a scale that the caller gives
-        return b.Contrib("QLinearSigmoid", {x, b.Input("s", {}), b.Zero(120, false), b.Scale(0.004f),
-                                            b.Zero(2, false)});
+        return b.Contrib("QLinearSigmoid", {x, b.Input("s", {}), b.Zero(120, false),
+                                            b.Scale(0.004f), b.Zero(2, false)});
       },
       {{"s", ir::Tensor::Scalar<float>(0.05f)}});
   leaves([](Quantized& b, ValueRef x) {  // channels in the last dim
@@ -381,221 +372,6 @@ TEST(OperatorQuantized, LeavesAloneWhatItDoesNotKnow) {
   leaves([](Quantized& b, ValueRef x) {  // no zero point that tells the type
     return b.Contrib("QLinearSigmoid", {x, b.Scale(0.02f), {}, b.Scale(0.004f), {}});
   });
-}
-
-// --- dynamic
-
-TEST(DynamicQuantize, SameBytesAsTheReference) {
-  Philox random(37);
-  const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
-  std::vector<std::vector<float>> rows = {
-      RandomFloats(random, 100003), RandomFloats(random, 37, 1e-38f), {0, 0, 0}, {nan, 0},
-      {1, 2, 3, nan}, {-1, -2, -3}, {inf, 1, -2, nan}, {-inf, inf, 3}, {3e38f, -3e38f, 1},
-      {1e-45f, 0}, {255, 0.5f, 1.5f, 2.5f, 3.5f}, {-127.5f, 127.5f, 0.5f, -0.5f, 1.5f}, {5}};
-  for (int level = 0; level <= 2; ++level) {
-    simd::LimitLevel(level);
-    for (const auto& row : rows) {
-      Builder b;
-      const auto count = static_cast<int64_t>(row.size());
-      ir::NodeSpec spec;
-      spec.op_type = "DynamicQuantizeLinear";
-      spec.inputs = {b.Input("x", {count})};
-      spec.outputs = {"y", "scale", "zero"};
-      const auto node = b.edit.AddNode(std::move(spec));
-      for (size_t i = 0; i < 3; ++i) b.Output(b.edit.output(node, i));
-      ExpectNative(b.model, "own:dynamic-quantize");
-      const Feeds feeds{{"x", ir::Tensor::Of<float>({count}, row)}};
-      const auto got = RunEngine(b.model, feeds), want = RunReference(b.model, feeds);
-      ASSERT_EQ(got.size(), 3u);
-      for (size_t i = 0; i < 3; ++i)
-        EXPECT_TRUE(got[i] == want[i]) << "output " << i << " of a row from " << row[0];
-    }
-  }
-  simd::LimitLevel(2);
-}
-
-struct IntegerCase {
-  std::string name;
-  ir::Shape a, b;
-  DType a_type = DType::kUint8, b_type = DType::kInt8;
-  std::vector<int> a_zero = {}, b_zero = {};  // empty: none
-  bool constant = true;
-};
-class MatMulIntegerTest : public testing::TestWithParam<IntegerCase> {};
-
-TEST_P(MatMulIntegerTest, SameSumsAsTheReference) {
-  const IntegerCase& c = GetParam();
-  Philox random(38);
-  for (const bool zero_runs : {true, false}) {
-    Quantized b;
-    const ir::Tensor weights = RandomBytes(random, c.b, c.b_type);
-    Feeds feeds{{"a", RandomBytes(random, c.a, c.a_type)}};
-    std::vector<ValueRef> inputs{b.Input("a", c.a, c.a_type),
-                                 c.constant ? b.Const(weights) : b.Input("b", c.b, c.b_type)};
-    if (!c.constant) feeds["b"] = weights;
-    inputs.resize(4);
-    if (!c.a_zero.empty()) {
-      const ir::Tensor zero = Zeros({}, c.a_type, c.a_zero);
-      inputs[2] = zero_runs ? b.Input("a_zero", {}, c.a_type) : b.Const(zero);
-      if (zero_runs) feeds["a_zero"] = zero;
-    }
-    if (!c.b_zero.empty()) {
-      std::vector<int> zeros = c.b_zero;
-      const int64_t columns = c.b.back();
-      if (zeros.size() > 1) zeros.resize(static_cast<size_t>(columns), zeros.back());
-      inputs[3] = b.Const(Zeros(zeros.size() > 1 ? ir::Shape{columns} : ir::Shape{}, c.b_type, zeros));
-    }
-    b.Output(b.Op("MatMulInteger", inputs));
-    ExpectNative(b.model, "matmul-integer:int8");
-    for (int level = 0; level <= 2; ++level) {
-      simd::LimitLevel(level);
-      ExpectSame(b, feeds);
-    }
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, MatMulIntegerTest,
-    testing::Values(
-        IntegerCase{"plain", {5, 33}, {33, 20}},
-        IntegerCase{"zero_point", {5, 33}, {33, 20}, DType::kUint8, DType::kInt8, {119}, {}},
-        IntegerCase{"batch", {2, 7, 64}, {64, 48}, DType::kUint8, DType::kUint8, {200}, {117}},
-        IntegerCase{"unsigned_without_zero", {7, 64}, {64, 48}, DType::kUint8, DType::kUint8},
-        IntegerCase{"columns", {3, 70}, {70, 65}, DType::kUint8, DType::kUint8, {5}, {1, 2, 250, 128}},
-        IntegerCase{"signed_columns", {3, 70}, {70, 65}, DType::kInt8, DType::kInt8, {-5}, {1, -128, 127}},
-        IntegerCase{"one_row", {1, 700}, {700, 30}, DType::kUint8, DType::kInt8, {3}, {}},
-        IntegerCase{"both_run", {3, 9, 16}, {3, 16, 11}, DType::kUint8, DType::kUint8, {3}, {77}, false},
-        IntegerCase{"both_run_repeated", {2, 1, 9, 16}, {3, 16, 11}, DType::kInt8, DType::kUint8, {3}, {77, 3}, false},
-        IntegerCase{"matrix_runs", {2, 9, 16}, {16, 11}, DType::kUint8, DType::kInt8, {255}, {}, false},
-        IntegerCase{"constant_batch", {2, 9, 16}, {2, 16, 11}, DType::kUint8, DType::kInt8, {255}, {4}}),
-    [](const auto& c) { return c.param.name; });
-
-TEST(ConvIntegers, SameSumsAsTheReference) {
-  struct Case {
-    ir::Shape x, w;
-    std::vector<ir::Attribute> attributes;
-    DType x_type, w_type;
-    std::vector<int> w_zero;
-  };
-  Philox random(39);
-  const std::vector<Case> cases = {
-      {{2, 3, 9, 7}, {8, 3, 3, 3}, {}, DType::kUint8, DType::kInt8, {}},
-      {{2, 16, 9, 7}, {24, 16, 3, 3}, {Ints("pads", {1, 2, 0, 1})}, DType::kUint8, DType::kUint8, {117}},
-      {{1, 8, 9, 9}, {12, 2, 3, 3}, {Int("group", 4), Ints("pads", {1, 1, 1, 1}), Ints("strides", {2, 2})},
-       DType::kUint8, DType::kUint8, {3, 128, 250}},
-      {{2, 20, 9, 9}, {20, 1, 3, 3}, {Int("group", 20), Ints("pads", {1, 1, 1, 1})},
-       DType::kUint8, DType::kInt8, {}},
-      {{2, 6, 25}, {8, 6, 5}, {Ints("pads", {2, 2})}, DType::kInt8, DType::kInt8, {-4}}};
-  for (const Case& c : cases) {
-    for (const bool with_zero : {true, false}) {
-      Builder b;
-      std::vector<ValueRef> inputs{b.Input("x", c.x, c.x_type), b.Const(RandomBytes(random, c.w, c.w_type))};
-      Feeds feeds{{"x", RandomBytes(random, c.x, c.x_type)}};
-      inputs.resize(4);
-      if (with_zero) {
-        inputs[2] = b.Input("zero", {}, c.x_type);
-        feeds["zero"] = Zeros({}, c.x_type, {101});
-      }
-      if (!c.w_zero.empty()) {
-        std::vector<int> zeros = c.w_zero;
-        if (zeros.size() > 1) zeros.resize(static_cast<size_t>(c.w[0]), zeros.back());
-        inputs[3] = b.Const(Zeros(zeros.size() > 1 ? ir::Shape{c.w[0]} : ir::Shape{}, c.w_type, zeros));
-      }
-      b.Output(b.Op("ConvInteger", inputs, c.attributes));
-      SCOPED_TRACE(ir::ShapeText(c.w) + (with_zero ? " with zero point" : ""));
-      ExpectNative(b.model, "conv-integer:int8");
-      ExpectSame(b, feeds);
-    }
-  }
-}
-
-// What quantize_dynamic writes for a layer. The range is of the whole batch: rows must not run one
-// by one.
-TEST(DynamicQuantize, AWholeLayer) {
-  Philox random(40);
-  Quantized b;
-  const auto x = b.Batch("x", {6, 40});
-  ir::NodeSpec spec;
-  spec.op_type = "DynamicQuantizeLinear";
-  spec.inputs = {x};
-  spec.outputs = {"xq", "xs", "xz"};
-  const auto quantize = b.edit.AddNode(std::move(spec));
-  const auto sums = b.Op("MatMulInteger",
-                         {b.edit.output(quantize, 0), b.Const(RandomBytes(random, {40, 24}, DType::kInt8)),
-                          b.edit.output(quantize, 2), b.Const(Zeros({24}, DType::kInt8, std::vector<int>(24, 0)))});
-  const auto real = b.Op("Cast", {sums}, {Int("to", static_cast<int64_t>(DType::kFloat))});
-  const auto scale = b.Op("Mul", {b.edit.output(quantize, 1), b.Const<float>({24}, Scales(random, 24))});
-  const auto scaled = b.Op("Mul", {real, scale});
-  b.Output(b.Op("Add", {scaled, b.Const<float>({24}, RandomFloats(random, 24))}));
-  ExpectNative(b.model, "matmul-integer:int8");
-  for (const int64_t rows : {1, 2, 5}) {
-    ir::Tensor fed = RandomTensor(random, {rows, 6, 40});
-    // The rows differ in range, so that a range of one row is another.
-    std::vector<float> values(fed.data<float>().begin(), fed.data<float>().end());
-    for (size_t i = 0; i < values.size(); ++i) values[i] *= static_cast<float>(1 + i / 240);
-    ExpectSame(b, {{"x", ir::Tensor::Of<float>({rows, 6, 40}, values)}});
-  }
-}
-
-TEST(DynamicQuantize, FusedOperators) {
-  Philox random(41);
-  for (const bool per_column : {true, false}) {
-    for (const bool biased : {true, false}) {
-      for (const DType type : {DType::kInt8, DType::kUint8}) {
-        Quantized b;
-        const auto x = b.Batch("x", {6, 40});
-        const auto weights = b.Const(RandomBytes(random, {40, 24}, type));
-        const auto scale = per_column ? b.Const<float>({24}, Scales(random, 24)) : b.Scale(0.01f);
-        const auto zero = b.Const(
-            Zeros(per_column ? ir::Shape{24} : ir::Shape{}, type, std::vector<int>(per_column ? 24 : 1, 9)));
-        const auto bias = biased ? b.Const<float>({24}, RandomFloats(random, 24)) : ValueRef{};
-        b.Output(b.Contrib("DynamicQuantizeMatMul", {x, weights, scale, zero, bias}));
-        ir::NodeSpec spec;
-        spec.op_type = "DynamicQuantizeLinear";
-        spec.inputs = {x};
-        spec.outputs = {"xq", "xs", "xz"};
-        const auto quantize = b.edit.AddNode(std::move(spec));
-        b.Output(b.Contrib("MatMulIntegerToFloat",
-                           {b.edit.output(quantize, 0), weights, b.edit.output(quantize, 1), scale,
-                            b.edit.output(quantize, 2), zero, bias}));
-        ExpectNative(b.model, "matmul-integer:int8");
-        ExpectAgrees(b, {{"x", RandomTensor(random, {3, 6, 40})}}, 1e-6);
-      }
-    }
-  }
-}
-
-// --- weights of few bits
-
-TEST(MatMulNBits, AgreesWithTheReference) {
-  Philox random(42);
-  for (const int64_t bits : {2, 4, 8}) {
-    for (const std::string zeros : {"none", "packed", "float"}) {
-      for (const bool more : {false, true}) {
-        const int64_t k = 70, n = 24, block = 32, blocks = 3;
-        Quantized b;
-        std::vector<ValueRef> inputs{
-            b.Batch("x", {5, k}),
-            b.Const(RandomBytes(random, {n, blocks, block * bits / 8}, DType::kUint8)),
-            b.Const<float>({n, blocks}, Scales(random, n * blocks))};
-        inputs.resize(6);
-        if (zeros == "packed")
-          inputs[3] = b.Const(RandomBytes(random, {n, (blocks * bits + 7) / 8}, DType::kUint8));
-        if (zeros == "float") inputs[3] = b.Const<float>({n, blocks}, RandomFloats(random, n * blocks));
-        if (more) {
-          std::vector<int32_t> group(static_cast<size_t>(k));
-          for (size_t i = 0; i < group.size(); ++i) group[i] = static_cast<int32_t>(i * 7 % blocks);
-          inputs[4] = b.Const<int32_t>({k}, group);
-          inputs[5] = b.Const<float>({n}, RandomFloats(random, n));
-        }
-        b.Output(b.Contrib("MatMulNBits", inputs,
-                           {Int("K", k), Int("N", n), Int("bits", bits), Int("block_size", block)}));
-        SCOPED_TRACE(std::to_string(bits) + " " + zeros);
-        ExpectNative(b.model, ":f32");
-        ExpectAgrees(b, {{"x", RandomTensor(random, {2, 5, k})}}, 1e-5);
-      }
-    }
-  }
 }
 
 }  // namespace

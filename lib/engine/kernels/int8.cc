@@ -18,6 +18,35 @@ float High(const QuantizeSpec& spec) {
   return static_cast<float>((spec.is_signed ? 127 : 255) - spec.zero_point);
 }
 
+// Adds the products of one output position to `sums`, one an output channel.
+void SumPosition(const Int8ConvPlan& p, const uint8_t* src, int32_t zero_point, int64_t d,
+                 int64_t h, int64_t w, int32_t* sums) {
+  const int64_t ins = p.channels / p.group, outs = p.outputs / p.group;
+  const int64_t positions = p.kernel[0] * p.kernel[1] * p.kernel[2];
+  int64_t k = 0;
+  for (int64_t kd = 0; kd < p.kernel[0]; ++kd) {
+    for (int64_t kh = 0; kh < p.kernel[1]; ++kh) {
+      for (int64_t kw = 0; kw < p.kernel[2]; ++kw, ++k) {
+        const int64_t z = d * p.stride[0] + kd * p.dilation[0] - p.pad[0];
+        const int64_t y = h * p.stride[1] + kh * p.dilation[1] - p.pad[1];
+        const int64_t x = w * p.stride[2] + kw * p.dilation[2] - p.pad[2];
+        // Padding is the real number 0, which the zero point stands for: it adds nothing.
+        if (z < 0 || z >= p.in[0] || y < 0 || y >= p.in[1] || x < 0 || x >= p.in[2]) continue;
+        const uint8_t* pixel = src + ((z * p.in[1] + y) * p.in[2] + x) * p.channels;
+        for (int64_t g = 0; g < p.group; ++g) {
+          int32_t* sum = sums + g * outs;
+          for (int64_t c = 0; c < ins; ++c) {
+            const uint8_t byte = pixel[g * ins + c];
+            const int32_t value = (p.x.is_signed ? static_cast<int8_t>(byte) : byte) - zero_point;
+            const int16_t* weight = p.weights.data() + ((g * positions + k) * ins + c) * outs;
+            simd::MultiplyAccumulate(value, weight, sum, outs);
+          }
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void QuantizeFloats(const QuantizeSpec& spec, const float* src, uint8_t* dst, int64_t count) {
@@ -92,8 +121,6 @@ void PackWeights(Int8ConvPlan& plan, const int8_t* weights) {
 }
 
 void RunInt8Conv(const Int8ConvPlan& p, const uint8_t* src, const uint8_t* residual, void* dst) {
-  const int64_t ins = p.channels / p.group, outs = p.outputs / p.group;
-  const int64_t positions = p.kernel[0] * p.kernel[1] * p.kernel[2];
   std::vector<int32_t> sums(static_cast<size_t>(p.outputs));
   std::vector<float> values(sums.size()), extra(sums.size());
   int64_t index = 0;
@@ -101,29 +128,7 @@ void RunInt8Conv(const Int8ConvPlan& p, const uint8_t* src, const uint8_t* resid
     for (int64_t h = 0; h < p.out[1]; ++h) {
       for (int64_t w = 0; w < p.out[2]; ++w, ++index) {
         std::fill(sums.begin(), sums.end(), 0);
-        int64_t k = 0;
-        for (int64_t kd = 0; kd < p.kernel[0]; ++kd) {
-          for (int64_t kh = 0; kh < p.kernel[1]; ++kh) {
-            for (int64_t kw = 0; kw < p.kernel[2]; ++kw, ++k) {
-              const int64_t z = d * p.stride[0] + kd * p.dilation[0] - p.pad[0];
-              const int64_t y = h * p.stride[1] + kh * p.dilation[1] - p.pad[1];
-              const int64_t x = w * p.stride[2] + kw * p.dilation[2] - p.pad[2];
-              // Padding is the real number 0, which the zero point stands for: it adds nothing.
-              if (z < 0 || z >= p.in[0] || y < 0 || y >= p.in[1] || x < 0 || x >= p.in[2]) continue;
-              const uint8_t* pixel = src + ((z * p.in[1] + y) * p.in[2] + x) * p.channels;
-              for (int64_t g = 0; g < p.group; ++g) {
-                int32_t* sum = sums.data() + g * outs;
-                for (int64_t c = 0; c < ins; ++c) {
-                  const uint8_t byte = pixel[g * ins + c];
-                  const int32_t value =
-                      (p.x.is_signed ? static_cast<int8_t>(byte) : byte) - p.x.zero_point;
-                  const int16_t* weight = p.weights.data() + ((g * positions + k) * ins + c) * outs;
-                  simd::MultiplyAccumulate(value, weight, sum, outs);
-                }
-              }
-            }
-          }
-        }
+        SumPosition(p, src, p.x.zero_point, d, h, w, sums.data());
         simd::ScaleShiftInts(sums.data(), p.scale.data(), p.shift.data(), values.data(), p.outputs);
         if (p.has_residual) {
           DequantizeFloats(p.residual, residual + index * p.outputs, extra.data(), p.outputs);
@@ -138,6 +143,16 @@ void RunInt8Conv(const Int8ConvPlan& p, const uint8_t* src, const uint8_t* resid
           std::copy(values.begin(), values.end(), static_cast<float*>(dst) + index * p.outputs);
         }
       }
+    }
+  }
+}
+
+void SumInt8Conv(const Int8ConvPlan& p, const uint8_t* src, int32_t zero_point, int32_t* sums) {
+  std::fill(sums, sums + p.out[0] * p.out[1] * p.out[2] * p.outputs, 0);
+  for (int64_t d = 0; d < p.out[0]; ++d) {
+    for (int64_t h = 0; h < p.out[1]; ++h) {
+      for (int64_t w = 0; w < p.out[2]; ++w, sums += p.outputs)
+        SumPosition(p, src, zero_point, d, h, w, sums);
     }
   }
 }

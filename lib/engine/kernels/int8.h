@@ -52,5 +52,7 @@ struct Int8ConvPlan {
 // Weights [outputs, channels / group, kernel positions] into the plan's order.
 void PackWeights(Int8ConvPlan& plan, const int8_t* weights);
 void RunInt8Conv(const Int8ConvPlan& plan, const uint8_t* src, const uint8_t* residual, void* dst);
+// The sums alone, with the source's zero point known only now; weights are differences of bytes.
+void SumInt8Conv(const Int8ConvPlan& plan, const uint8_t* src, int32_t zero_point, int32_t* sums);
 
 }  // namespace assize::engine

@@ -1,4 +1,4 @@
-// Tests: tests/engine/operator_quantized_test.cc.
+// Tests: tests/engine/dynamic_quantized_test.cc.
 #include "lib/engine/kernels/integer_product.h"
 
 #include "lib/engine/kernels/variants.h"
@@ -47,8 +47,7 @@ AZ_INLINE void QuantizeToGridBody(const float* x, uint8_t* y, int64_t count, flo
     y[i] = static_cast<uint8_t>(static_cast<int32_t>(q));
   }
 }
-AZ_VARIANTS(QuantizeToGrid,
-            (const float* x, uint8_t* y, int64_t count, float scale, float zero),
+AZ_VARIANTS(QuantizeToGrid, (const float* x, uint8_t* y, int64_t count, float scale, float zero),
             (x, y, count, scale, zero))
 
 AZ_INLINE void SumBytesIntoBody(const uint8_t* x, bool is_signed, int64_t count, uint32_t* sum) {
@@ -72,14 +71,35 @@ AZ_INLINE void TakeZerosBody(int32_t* sums, const int32_t* columns, const int32_
     return;
   }
   for (int64_t c = 0; c < count; ++c) {
-    sums[c] = static_cast<int32_t>(Wrapping(sums[c]) - z * Wrapping(columns[c]) -
-                                   r * Wrapping(zeros[c]));
+    sums[c] =
+        static_cast<int32_t>(Wrapping(sums[c]) - z * Wrapping(columns[c]) - r * Wrapping(zeros[c]));
   }
 }
 AZ_VARIANTS(TakeZeros,
-            (int32_t* sums, const int32_t* columns, const int32_t* zeros, int32_t zero,
-             int32_t row, int64_t count),
+            (int32_t* sums, const int32_t* columns, const int32_t* zeros, int32_t zero, int32_t row,
+             int64_t count),
             (sums, columns, zeros, zero, row, count))
+
+AZ_INLINE void ScaleSumsBody(const int32_t* sums, float* y, const float* scale, int64_t scale_step,
+                             const float* bias, int64_t bias_step, int64_t count) {
+  if (scale_step == 0) {
+    const float k = *scale;
+    for (int64_t c = 0; c < count; ++c) y[c] = static_cast<float>(sums[c]) * k;
+  } else {
+    for (int64_t c = 0; c < count; ++c) y[c] = static_cast<float>(sums[c]) * scale[c];
+  }
+  if (bias == nullptr) return;
+  if (bias_step == 0) {
+    const float d = *bias;
+    for (int64_t c = 0; c < count; ++c) y[c] += d;
+  } else {
+    for (int64_t c = 0; c < count; ++c) y[c] += bias[c];
+  }
+}
+AZ_VARIANTS(ScaleSums,
+            (const int32_t* sums, float* y, const float* scale, int64_t scale_step,
+             const float* bias, int64_t bias_step, int64_t count),
+            (sums, y, scale, scale_step, bias, bias_step, count))
 
 AZ_INLINE void CentreBytesBody(const uint8_t* x, bool is_signed, const int32_t* zeros, int16_t* y,
                                int64_t count) {
