@@ -152,7 +152,7 @@ bool Lowering::LowerMatMulInteger(const Unit& unit) {
   if (!a.defined() || !IsByte(a.dtype) || !IsByte(b.dtype)) return false;
   if (a.dims.size() < 2 || b.dims.size() < 2) return false;
   const int64_t k = a.dims.back(), columns = b.dims.back();
-  if (k > kMostDifferences || !IsZeroPoint(facts_, a_zero, a.dtype, 0) ||
+  if (k < 1 || columns < 1 || k > kMostDifferences || !IsZeroPoint(facts_, a_zero, a.dtype, 0) ||
       !IsZeroPoint(facts_, b_zero, b.dtype, columns))
     return false;
   const bool fixed = b.dims.size() == 2 && facts_.IsEvaluable(n.inputs[1]) &&

@@ -63,6 +63,9 @@ class Joiner {
     ValueRef tail = graph_.node(units_[at].head).outputs[0];
     const ir::Shape dims = facts_.Find(tail)->dims;
     if (dims.size() < 2 || ir::ElementCount(dims).value_or(0) == 0) return;
+    for (const ValueRef input : graph_.node(units_[at].head).inputs) {
+      if (input && ir::ElementCount(facts_.Find(input)->dims).value_or(0) == 0) return;
+    }
     const size_t axis = graph_.node(units_[at].head).op_type == "ConvInteger" ? 1 : dims.size() - 1;
     const auto cast = Next(tail, "Cast");
     if (!cast) return;

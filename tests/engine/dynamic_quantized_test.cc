@@ -284,6 +284,16 @@ TEST(DynamicQuantize, FusedOperators) {
   }
 }
 
+// No terms at all: every sum is 0.
+TEST(DynamicQuantize, NothingToSum) {
+  Philox random(44);
+  Quantized b;
+  b.Output(b.Contrib("DynamicQuantizeMatMul",
+                     {b.Input("x", {3, 0}), b.Const<int8_t>({0, 4}, {}), b.Scale(0.01f),
+                      b.Zero(0, true), b.Const<float>({4}, RandomFloats(random, 4))}));
+  ExpectSame(b, {{"x", ir::Tensor::Of<float>({3, 0}, {})}});
+}
+
 TEST(MatMulNBits, AgreesWithTheReference) {
   Philox random(42);
   for (const int64_t bits : {2, 4, 8}) {

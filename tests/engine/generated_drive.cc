@@ -84,6 +84,25 @@ bool Recurs(const ir::Node& node) {
          node.has_subgraphs();
 }
 
+// The definition of these rounds to a grid of bytes at the end: where a kernel rounds a real number
+// on the way, an element may land one step beside it.
+bool EndsOnAGrid(const ir::Node& node) {
+  return node.op_type.starts_with("QLinear") || node.op_type == "QGemm";
+}
+
+// A step more or less, or none, on each element of 8 bits.
+ir::Tensor WithSteps(const ir::Tensor& tensor, Philox& random) {
+  if (tensor.dtype() != DType::kInt8 && tensor.dtype() != DType::kUint8) return tensor;
+  const int low = tensor.dtype() == DType::kInt8 ? -128 : 0;
+  std::vector<std::byte> bytes;
+  for (const int64_t value : tensor.ToInts()) {
+    const auto moved = static_cast<int>(value) + static_cast<int>(random.NextBelow(3)) - 1;
+    bytes.push_back(
+        static_cast<std::byte>(static_cast<uint8_t>(std::clamp(moved, low, low + 255))));
+  }
+  return ir::Tensor::FromBytes(tensor.dtype(), tensor.dims(), std::move(bytes));
+}
+
 // A rounding's worth of noise on each element, in the measure of the type and of the largest
 // magnitude.
 ir::Tensor WithNoise(const ir::Tensor& tensor, Philox& random, double relative) {
@@ -164,7 +183,9 @@ std::optional<Stepped> NoisyRun(const Generated& g, const std::map<std::string, 
       RuntimeValue& result = (*results)[i];
       stepped.finite = stepped.finite && AllFinite(result);
       if (seed != 0 && result.is_tensor() && !Exact(node)) {
-        result.tensor = WithNoise(result.tensor, random, Recurs(node) ? 1e-4 : 4e-6);
+        result.tensor = EndsOnAGrid(node)
+                            ? WithSteps(result.tensor, random)
+                            : WithNoise(result.tensor, random, Recurs(node) ? 1e-4 : 4e-6);
       }
       values[node.outputs[i].index] = std::move(result);
     }
