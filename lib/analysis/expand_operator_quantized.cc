@@ -372,6 +372,7 @@ class Expander {
     const auto w = WeightsAt(n, 3, 4, 5, 0, 0);
     const ValueRef x = InputAt(n, 0), b = InputAt(n, 8);
     if (!from || !to || to->dtype == DType::kUndefined || !w || !x) return false;
+    if (w->bytes.rank() < 3) return false;
     const int64_t channels = w->bytes.dims()[0];
     std::optional<ir::Tensor> bias;
     if (b) {
@@ -382,10 +383,33 @@ class Expander {
     }
     std::vector<ir::Attribute> kept =
         Kept(n, {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"});
+    if (!IsCentred(*w) && !Centred(*w, 0)) {
+      ir::Shape dims(w->bytes.dims().size(), 1);
+      dims[1] = channels;
+      const ValueRef sums =
+          AddHead(ref, "ConvInteger", {x, w->value, from->zero, w->zero}, std::move(kept));
+      ValueRef real =
+          ScaledSums(ref, sums, from->step, Spread(w->scales, static_cast<size_t>(channels)), dims);
+      if (bias) {
+        const ValueRef shift = Constant(NameOf(b) + "_real", bias->Reshaped(dims));
+        real = Add(ref, "Add", {real, shift}, NameOf(sums) + "_biased");
+      }
+      Finish(ref, real, *to, to->dtype);
+      return true;
+    }
     std::vector<ValueRef> inputs{Dequantized(ref, x, *from), Dequantized(ref, *w, 0)};
     if (bias) inputs.push_back(Constant(NameOf(b) + "_real", *std::move(bias)));
     Finish(ref, AddHead(ref, "Conv", inputs, std::move(kept)), *to, to->dtype);
     return true;
+  }
+
+  // Exact sums of the bytes as they are, at scale step * scales[i]; the scales are of shape `dims`.
+  ValueRef ScaledSums(NodeRef before, ValueRef sums, double step, const std::vector<double>& scales,
+                      const ir::Shape& dims) {
+    std::vector<float> products;
+    for (const double scale : scales) products.push_back(static_cast<float>(step * scale));
+    const ValueRef scale = Constant(NameOf(sums) + "_scale", ir::Tensor::Of<float>(dims, products));
+    return Add(before, "Mul", {Float(before, sums), scale}, NameOf(sums) + "_scaled");
   }
 
   // Integers at scale step * scales[c], c the last index, as numbers of shape `dims`.
@@ -412,15 +436,10 @@ class Expander {
         Finish(ref, AddHead(ref, "MatMul", {left, right}), *to, to->dtype);
         return true;
       }
-      // Exact sums of the bytes as they are, then the scales.
-      std::vector<ValueRef> inputs{a, b, from->zero, w->zero};
-      const ValueRef sums = AddHead(ref, "MatMulInteger", std::move(inputs));
-      std::vector<float> scales;
-      for (const double scale : w->scales) scales.push_back(static_cast<float>(from->step * scale));
-      const ir::Shape dims =
-          scales.size() == 1 ? ir::Shape{} : ir::Shape{static_cast<int64_t>(scales.size())};
-      const ValueRef scale = Constant(NameOf(sums) + "_scale", ir::Tensor::Of<float>(dims, scales));
-      const ValueRef real = Add(ref, "Mul", {Float(ref, sums), scale}, NameOf(sums) + "_scaled");
+      const ValueRef sums = AddHead(ref, "MatMulInteger", {a, b, from->zero, w->zero});
+      const auto count = static_cast<int64_t>(w->scales.size());
+      const ValueRef real =
+          ScaledSums(ref, sums, from->step, w->scales, count == 1 ? ir::Shape{} : ir::Shape{count});
       Finish(ref, real, *to, to->dtype);
       return true;
     }

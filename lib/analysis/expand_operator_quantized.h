@@ -9,9 +9,11 @@
 //       the operand given, or DynamicQuantizeLinear(a)
 //
 // An int32 bias becomes float, b * x_scale * w_scale. Weights with zero points other than 0 become
-// int8 around 0 where their values fit: the form that integer kernels know. The value that a node
-// made keeps its name and its handle; the float op inside takes the node's name. A result is within
-// one step of its grid (or, for the dynamic ops, some roundings of float) of the operator's.
+// int8 around 0 where their values fit: the form that integer kernels know. Where they do not, a
+// QLinearConv or QLinearMatMul becomes ConvInteger or MatMulInteger, Cast, Mul, Add of the bias and
+// QuantizeLinear. The value that a node made keeps its name and its handle; the float op inside
+// takes the node's name. A result is within one step of its grid (or, for the dynamic ops, some
+// roundings of float) of the operator's.
 //
 // Needs     opset >= 10 (11 for DynamicQuantizeMatMul); 8-bit operands; scales and zero points
 //           constant, float and of whole tensors, or of columns or channels of constant weights.

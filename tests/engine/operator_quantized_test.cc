@@ -110,7 +110,7 @@ INSTANTIATE_TEST_SUITE_P(
                              .w_type = DType::kUint8,
                              .w_zero = {117},
                              .w_low = 0,
-                             .kernel = "conv:f32"},
+                             .kernel = "conv-integer:int8"},
                     ConvCase{.name = "per_channel_before_13",
                              .x = {1, 6, 9, 9},
                              .w = {8, 6, 3, 3},
