@@ -1,9 +1,9 @@
 // The fast engine: Compile a model once, run it in Sessions.
 //
-// A Program is immutable and shared between threads; a Session holds what one thread needs. Heavy ops run in oneDNN
-// or own kernels, quantized (QDQ) chains in int8; an op without a fast kernel falls back to the reference, one at
-// a time. A result depends on the inputs alone: not on threads, batch size or earlier runs.
-// Tests: tests/engine/.
+// A Program is immutable and shared between threads; a Session holds what one thread needs. Heavy
+// ops run in oneDNN or own kernels, quantized (QDQ) chains in int8; an op without a fast kernel
+// falls back to the reference, one at a time. A result depends on the inputs alone: not on threads,
+// batch size or earlier runs. Tests: tests/engine/.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +19,19 @@
 namespace assize::engine {
 
 struct CompileOptions {
-  std::vector<std::string> fetch;                // values to return; empty: the graph's outputs
-  bool integer_kernels = true;                   // run QDQ chains in int8; false: compute them as written, in float
-  int64_t max_memory_bytes = int64_t{8} << 30;   // planned activations and results of one run; refused above
-  int64_t max_loop_iterations = 10'000'000;      // of all loops that one node holds, in one run; refused above
+  std::vector<std::string> fetch;  // values to return; empty: the graph's outputs
+  bool integer_kernels = true;  // run QDQ chains in int8; false: compute them as written, in float
+  int64_t max_memory_bytes = int64_t{8}
+                             << 30;  // planned activations and results of one run; refused above
+  int64_t max_loop_iterations =
+      10'000'000;  // of all loops that one node holds, in one run; refused above
 };
 
 // How one node will run, for reports.
 struct StepInfo {
-  std::string node;     // label
+  std::string node;  // label
   std::string op_type;
-  std::string kernel;   // "onednn:conv:int8", "own:relu", "reference"
+  std::string kernel;     // "onednn:conv:int8", "own:relu", "reference"
   double operations = 0;  // arithmetic of a contraction, 2 per multiply-add; 0 for everything else
   bool integer = false;   // the operations are on 8-bit integers
   int64_t bytes = 0;      // arrays read and written, weights included
@@ -45,7 +47,8 @@ struct StepProfile {
 class Program;
 
 // Unimplemented when neither engine nor reference can run an op: all such ops are named at once.
-StatusOr<std::shared_ptr<const Program>> Compile(const ir::Model& model, const CompileOptions& options = {});
+StatusOr<std::shared_ptr<const Program>> Compile(const ir::Model& model,
+                                                 const CompileOptions& options = {});
 std::vector<StepInfo> Describe(const Program& program);
 
 class Session {
@@ -54,7 +57,8 @@ class Session {
   ~Session();
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
-  // `feeds` by input name; inputs that are initializers too may be left out. Errors name input, found, expected.
+  // `feeds` by input name; inputs that are initializers too may be left out. Errors name input,
+  // found, expected.
   StatusOr<std::vector<ir::Tensor>> Run(const std::map<std::string, ir::Tensor>& feeds);
 
   // While on, every run measures its steps (and is slower for it).

@@ -27,8 +27,9 @@ std::optional<int64_t> NormalAxis(int64_t axis, int64_t rank) {
   return axis;
 }
 
-// What every rule and every kernel takes for granted: the inputs and outputs that the op's schema asks for, and no
-// more. A node without them runs alone, in the reference, which says what is missing.
+// What every rule and every kernel takes for granted: the inputs and outputs that the op's schema
+// asks for, and no more. A node without them runs alone, in the reference, which says what is
+// missing.
 bool IsComplete(const ir::Node& node, int64_t opset) {
   using Option = analysis::OpSchema::Option;
   const analysis::OpSchema* schema = analysis::FindSchema(node.domain, node.op_type, opset);
@@ -40,7 +41,8 @@ bool IsComplete(const ir::Node& node, int64_t opset) {
   }
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     const analysis::OpSchema::Formal* formal = schema->OutputFormal(i);
-    if (formal == nullptr || (!node.outputs[i] && formal->option != Option::kOptional)) return false;
+    if (formal == nullptr || (!node.outputs[i] && formal->option != Option::kOptional))
+      return false;
   }
   return !node.outputs.empty();
 }
@@ -120,7 +122,8 @@ bool IsUnarySameShape(const ir::Node& node) {
 }
 
 bool IsAdd(const ir::Node& node) {
-  return IsOnnx(node) && node.inputs.size() == 2 && (node.op_type == "Add" || node.op_type == "Sum");
+  return IsOnnx(node) && node.inputs.size() == 2 &&
+         (node.op_type == "Add" || node.op_type == "Sum");
 }
 
 bool IsBinaryArithmetic(const ir::Node& node) {
@@ -288,8 +291,8 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
   const ValueFact* first = Find(node.inputs[0]);
   if (first == nullptr) return false;
   // A function of the model's own may bear the name.
-  if (IsContribSameShape(node) && constants_.model().FindFunction(node.domain, node.op_type,
-                                                                  node.overload) == nullptr)
+  if (IsContribSameShape(node) &&
+      constants_.model().FindFunction(node.domain, node.op_type, node.overload) == nullptr)
     return InferMore(ref, node, out);
   if (!IsOnnx(node)) return false;
   const DType dtype = first->dtype;

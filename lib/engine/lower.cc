@@ -47,7 +47,8 @@ StatusOr<std::shared_ptr<const Plan>> Lowering::Build(const std::vector<ir::Node
                                   [&](ir::ValueRef v) { return v && !facts_.IsEvaluable(v); });
     if (runs) running.push_back(ref);
   }
-  const std::vector<Unit> units = MakeUnits(facts_, running, keep, {options_.integer_kernels, HasExactInt8()});
+  const std::vector<Unit> units =
+      MakeUnits(facts_, running, keep, {options_.integer_kernels, HasExactInt8()});
   // Backwards: which units does anybody need?
   std::set<uint32_t> wanted = keep;
   std::vector<const Unit*> needed;

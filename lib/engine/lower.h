@@ -86,7 +86,8 @@ class Lowering {
   // Of a contraction with `macs` multiply-adds: its primitive is made under
   // ThreadScope(work.threads).
   Work WorkOf(double macs, bool integer) const;
-  // The weights as they are in another order. Where they lie is given back: nobody reads them again.
+  // The weights as they are in another order. Where they lie is given back: nobody reads them
+  // again.
   static std::shared_ptr<std::byte> PackedOnce(const ir::Tensor& weights,
                                                const dnnl::memory::desc& from,
                                                const dnnl::memory::desc& to);
@@ -105,22 +106,22 @@ class Lowering {
   bool LowerMatMul(const Unit& unit);  // lower_matmul.cc
   // A quantized contraction, its shapes resolved; `scale`, `shift`: y = scale[c] * (W x) + shift[c]
   // in real units, the scales of source and weights not in them.
-  struct Int8Geometry;
-  bool LowerInt8(const Unit& unit, const Int8Geometry& geometry);  // lower_int8.cc
+  struct ContractionGeometry;
+  bool LowerInt8(const Unit& unit, const ContractionGeometry& geometry);  // lower_int8.cc
   bool LowerDense(const Unit& unit, const Operand& a, const std::vector<float>& weights,
                   const std::vector<double>& shift, const ir::Shape& y_dims);  // lower_dense.cc
-  bool LowerDenseInt8(const Unit& unit, const Int8Geometry& geometry,
+  bool LowerDenseInt8(const Unit& unit, const ContractionGeometry& geometry,
                       const std::vector<double>& step);
   // lower_depthwise.cc. `step`: the real value of 1 in the sum, per channel.
-  bool LowerDepthwise(const Unit& unit, const Int8Geometry& geometry,
+  bool LowerDepthwise(const Unit& unit, const ContractionGeometry& geometry,
                       const std::vector<double>& step, const QuantParams& out);
-  bool LowerDepthwiseFloat(const Unit& unit, const Int8Geometry& geometry);
+  bool LowerDepthwiseFloat(const Unit& unit, const ContractionGeometry& geometry);
   // One filter per channel over a plane or a line; nullopt when the convolution is something else.
-  static std::optional<DepthwiseShape> DepthwiseShapeOf(const Int8Geometry& geometry);
+  static std::optional<DepthwiseShape> DepthwiseShapeOf(const ContractionGeometry& geometry);
   template <typename T, typename Kernel>
   void AddDepthwise(const std::string& name, const Operand& x, const Operand& y,
                     std::shared_ptr<const Kernel> kernel);
-  bool LowerUnary(const Unit& unit);                               // lower_elementwise.cc
+  bool LowerUnary(const Unit& unit);  // lower_elementwise.cc
   bool LowerBinary(const Unit& unit);
   bool LowerBatchNormalization(const Unit& unit);
   bool LowerSoftmax(const Unit& unit);
@@ -137,10 +138,10 @@ class Lowering {
   bool LowerRepeat(const Unit& unit);
   bool LowerArg(const Unit& unit);
   bool LowerTopK(const Unit& unit);
-  bool LowerResize(const Unit& unit);         // lower_resize.cc
-  bool LowerRecurrent(const Unit& unit);      // lower_recurrent.cc
-  bool LowerConvTranspose(const Unit& unit);  // lower_deconvolution.cc
-  bool LowerContrib(const Unit& unit);        // lower_contrib.cc
+  bool LowerResize(const Unit& unit);           // lower_resize.cc
+  bool LowerRecurrent(const Unit& unit);        // lower_recurrent.cc
+  bool LowerConvTranspose(const Unit& unit);    // lower_deconvolution.cc
+  bool LowerContrib(const Unit& unit);          // lower_contrib.cc
   bool LowerDynamicQuantize(const Unit& unit);  // lower_integer.cc
   // What is left of a unit after its sums: `count` a row, from 32-bit integers to its result.
   struct SumRows;

@@ -9,7 +9,7 @@
 #include "lib/analysis/ops.h"
 #include "lib/engine/dnnl_steps.h"
 #include "lib/engine/lower.h"
-#include "lib/engine/lower_int8.h"
+#include "lib/engine/lower_contraction.h"
 
 namespace assize::engine {
 namespace {
@@ -86,16 +86,9 @@ bool Lowering::LowerConv(const Unit& unit) {
   const bool has_bias = view->b || !unit.scale.empty();
 
   x = In(x, Layout::kChannelsLast, "channels-last");
-  const Int8Geometry geometry{x,
-                              *weights,
-                              conv.group,
-                              conv.strides,
-                              conv.dilations,
-                              conv.pads_begin,
-                              conv.pads_end,
-                              y_dims,
-                              scale,
-                              shift};
+  const ContractionGeometry geometry{
+      x,      *weights, conv.group, conv.strides, conv.dilations, conv.pads_begin, conv.pads_end,
+      y_dims, scale,    shift};
   if (integer) return LowerInt8(unit, geometry);
   if (LowerDepthwiseFloat(unit, geometry)) return true;
 

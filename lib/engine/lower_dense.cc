@@ -2,7 +2,7 @@
 // Tests: tests/engine/contraction_test.cc, tests/engine/int8_test.cc.
 #include "lib/engine/kernels/dense.h"
 #include "lib/engine/lower.h"
-#include "lib/engine/lower_int8.h"
+#include "lib/engine/lower_contraction.h"
 
 namespace assize::engine {
 namespace {
@@ -33,7 +33,7 @@ bool Lowering::LowerDense(const Unit& unit, const Operand& a, const std::vector<
   return true;
 }
 
-bool Lowering::LowerDenseInt8(const Unit& unit, const Int8Geometry& geometry,
+bool Lowering::LowerDenseInt8(const Unit& unit, const ContractionGeometry& geometry,
                               const std::vector<double>& step) {
   const ir::Shape& wd = geometry.weights.dims();
   const Operand& x = geometry.x;

@@ -5,12 +5,12 @@
 
 #include "lib/engine/kernels/depthwise.h"
 #include "lib/engine/kernels/depthwise_3x3.h"
-#include "lib/engine/lower_int8.h"
+#include "lib/engine/lower_contraction.h"
 #include "lib/support/parallel.h"
 
 namespace assize::engine {
 
-std::optional<DepthwiseShape> Lowering::DepthwiseShapeOf(const Int8Geometry& geometry) {
+std::optional<DepthwiseShape> Lowering::DepthwiseShapeOf(const ContractionGeometry& geometry) {
   const ir::Shape &xd = geometry.x.dims, &wd = geometry.weights.dims(), &yd = geometry.y_dims;
   if (wd.size() < 3 || wd.size() > 4) return std::nullopt;
   if (wd[0] != geometry.group || wd[1] != 1 || xd[1] != wd[0]) return std::nullopt;
@@ -47,7 +47,7 @@ void Lowering::AddDepthwise(const std::string& name, const Operand& x, const Ope
   CountWork(WorkOf(static_cast<double>(row_macs * s.out_h * samples), sizeof(T) == 1));
 }
 
-bool Lowering::LowerDepthwise(const Unit& unit, const Int8Geometry& geometry,
+bool Lowering::LowerDepthwise(const Unit& unit, const ContractionGeometry& geometry,
                               const std::vector<double>& step, const QuantParams& out) {
   const auto shape = DepthwiseShapeOf(geometry);
   if (!shape) return false;
@@ -72,7 +72,7 @@ bool Lowering::LowerDepthwise(const Unit& unit, const Int8Geometry& geometry,
   return true;
 }
 
-bool Lowering::LowerDepthwiseFloat(const Unit& unit, const Int8Geometry& geometry) {
+bool Lowering::LowerDepthwiseFloat(const Unit& unit, const ContractionGeometry& geometry) {
   const auto shape = DepthwiseShapeOf(geometry);
   const auto bounds = BoundsOf(unit.activation);
   if (!shape || !bounds || unit.residual || !Depthwise3x3::Fits(*shape)) return false;

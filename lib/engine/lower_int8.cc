@@ -6,7 +6,7 @@
 // where the model quantizes the layer before the residual comes, with that rounding in between.
 // The sum is an exact 32-bit integer. A source zero point goes into d where no padding is (padding
 // is the real 0, not the byte 0); elsewhere oneDNN compensates. Tests: tests/engine/int8_test.cc.
-#include "lib/engine/lower_int8.h"
+#include "lib/engine/lower_contraction.h"
 
 #include <algorithm>
 #include <cmath>
@@ -37,7 +37,7 @@ bool SumsFit(int64_t terms) { return terms <= 2147483647 / (255 * 128); }
 
 }  // namespace
 
-bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
+bool Lowering::LowerInt8(const Unit& unit, const ContractionGeometry& geometry) {
   const Operand& x = geometry.x;
   const QuantParams& xq = unit.sources[0]->params;
   const ir::Tensor& weights = geometry.weights;
@@ -62,8 +62,7 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   Operand residual;
   bool fuse_residual = false;
   if (unit.residual) {
-    residual =
-        In(Get(unit.residual), conv ? Layout::kChannelsLast : Layout::kPlain, "residual");
+    residual = In(Get(unit.residual), conv ? Layout::kChannelsLast : Layout::kPlain, "residual");
     if (!residual.defined()) return false;
     // In place, so the bytes must mean the same: quantized on quantized, float on float.
     fuse_residual = unit.residual_params.has_value() == unit.result.has_value();
@@ -250,10 +249,9 @@ bool Lowering::LowerInt8(const Unit& unit, const Int8Geometry& geometry) {
   const memory::desc stored =
       conv ? Describe(w_dims, DType::kInt8, StridesOf(w_dims, Layout::kPlain))
            : Describe({wd[1], wd[0]}, DType::kInt8, {1, wd[1]});
-  arguments.push_back(
-      {DNNL_ARG_WEIGHTS, weights_md, PackedWeights(unit, weights_md, [&] {
-         return PackedOnce(weights, stored, weights_md);
-       })});
+  arguments.push_back({DNNL_ARG_WEIGHTS, weights_md, PackedWeights(unit, weights_md, [&] {
+                         return PackedOnce(weights, stored, weights_md);
+                       })});
 
   const memory::desc one_f({1}, memory::data_type::f32, memory::format_tag::a);
   const memory::desc one_i({1}, memory::data_type::s32, memory::format_tag::a);

@@ -7,7 +7,7 @@
 #include "lib/analysis/ops.h"
 #include "lib/engine/dnnl_steps.h"
 #include "lib/engine/lower.h"
-#include "lib/engine/lower_int8.h"
+#include "lib/engine/lower_contraction.h"
 
 namespace assize::engine {
 namespace {
@@ -88,7 +88,7 @@ bool Lowering::LowerMatMul(const Unit& unit) {
             stored[static_cast<size_t>(trans_b ? column * k + i : i * columns + column)];
       }
     }
-    Int8Geometry geometry{a,     ir::Tensor::Of<int8_t>({columns, k}, turned), 1, {}, {}, {}, {},
+    ContractionGeometry geometry{a,     ir::Tensor::Of<int8_t>({columns, k}, turned), 1, {}, {}, {}, {},
                           y_dims};
     geometry.scale = scale, geometry.shift = shift;
     return LowerInt8(unit, geometry);

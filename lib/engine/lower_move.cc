@@ -24,7 +24,8 @@ bool Lowering::LowerMove(const Unit& unit) {
   if (n.op_type == "Split") {
     const auto view = analysis::SplitOp::From(graph_, unit.head, facts_.opset());
     const Operand x = Plain(n.inputs[0]);
-    if (!view.ok() || !x.defined() || ir::BitsOf(x.dtype) < 8) return false;  // packed ones share bytes
+    if (!view.ok() || !x.defined() || ir::BitsOf(x.dtype) < 8)
+      return false;  // packed ones share bytes
     const size_t axis = static_cast<size_t>(Normal(view->axis, x.dims.size()));
     int64_t begin = 0;
     for (const ir::ValueRef out : n.outputs) {

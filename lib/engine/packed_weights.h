@@ -26,7 +26,8 @@ class PackedWeights {
 
  private:
   std::mutex mutex_;
-  std::map<std::vector<uint32_t>, std::vector<std::pair<dnnl::memory::desc, std::weak_ptr<std::byte>>>>
+  std::map<std::vector<uint32_t>,
+           std::vector<std::pair<dnnl::memory::desc, std::weak_ptr<std::byte>>>>
       packed_;
 };
 

@@ -204,13 +204,17 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
       whole && rows > 1 && std::all_of(live.begin(), live.end(), [&](const LiveValue& value) {
         return !value.dims.empty() && value.dims[0] == rows;
       });
+  // What stands behind a front that ran row by row, or has no front, runs once for all rows.
+  bool back = begin > 0;
   if (batch) {
     Facts single(constants, limit);
     if (infer(single, true, rows) == order_.size() &&
         RowsAreIndependent(facts, single, nodes, outputs, rows)) {
       // Up to a dense layer whose weights are worth reading once for all rows.
-      segment->end = FirstHeavyDense(single);
-      if (segment->end > 0 && segment->end < order_.size()) {
+      const size_t front_end = FirstHeavyDense(single);
+      back = front_end == 0;
+      if (front_end > 0 && front_end < order_.size()) {
+        segment->end = front_end;
         segment->by_row = true;
         const LowerOptions one_row{options_.integer_kernels, limit, rows >= threads ? 1 : threads};
         const std::vector<ir::NodeRef> front(order_.begin(),
@@ -220,20 +224,20 @@ StatusOr<std::shared_ptr<const Segment>> Program::MakeSegment(
             BuildPlan(single, front, inputs, LeftBy(constants, front, segment->end), one_row));
         return segment;
       }
-      segment->end = order_.size();
-      // The plan of one row. Rows enough for all threads: a row has one.
-      std::vector<LiveValue> row = live;
-      for (LiveValue& value : row) value.dims[0] /= rows;
-      AZ_ASSIGN_OR_RETURN(const std::shared_ptr<const Segment> of_row,
-                          SegmentAt(variant, begin, row, rows >= threads ? 1 : threads));
-      segment->by_row = true;
-      segment->plan = of_row->plan;
-      return segment;
+      if (!back) {
+        // The plan of one row. Rows enough for all threads: a row has one.
+        std::vector<LiveValue> row = live;
+        for (LiveValue& value : row) value.dims[0] /= rows;
+        AZ_ASSIGN_OR_RETURN(const std::shared_ptr<const Segment> of_row,
+                            SegmentAt(variant, begin, row, rows >= threads ? 1 : threads));
+        segment->by_row = true;
+        segment->plan = of_row->plan;
+        return segment;
+      }
     }
   }
   LowerOptions options{options_.integer_kernels, limit, threads};
-  // The back of a batch whose front ran row by row.
-  if (begin > 0 && rows > 1) options.batch = rows;
+  if (back && rows > 1) options.batch = rows;
   AZ_ASSIGN_OR_RETURN(segment->plan, BuildPlan(facts, nodes, inputs, outputs, options));
   return segment;
 }

@@ -88,10 +88,9 @@ class Program {
   // Where in the order the first dense layer stands whose time is the reading of its weights: from
   // there on a batch runs as one. The order's end when there is none. `one`: facts of one row.
   size_t FirstHeavyDense(Facts& one) const;
-  StatusOr<std::shared_ptr<const Segment>> MakeSegment(const std::shared_ptr<const Variant>& variant,
-                                                       size_t begin,
-                                                       const std::vector<LiveValue>& live,
-                                                 int threads) const;
+  StatusOr<std::shared_ptr<const Segment>> MakeSegment(
+      const std::shared_ptr<const Variant>& variant, size_t begin,
+      const std::vector<LiveValue>& live, int threads) const;
 
   ir::Model model_;
   CompileOptions options_;

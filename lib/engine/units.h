@@ -81,11 +81,12 @@ struct Unit {
   std::optional<QuantParams> result;                // QuantizeLinear at the end; absent: float
   std::vector<float> weight_scales;  // kContraction: of the weights, 1 or one per output channel
 
-  int64_t groups = 1;                // kShuffle
-  ir::ValueRef scales, bias;         // kScaledSums: one, or one a channel; null bias: none
+  int64_t groups = 1;         // kShuffle
+  ir::ValueRef scales, bias;  // kScaledSums: one, or one a channel; null bias: none
   std::optional<LayerNormMatch> norm;
   std::optional<AttentionMatch> attention;
-  ir::ValueRef quantized;  // kLayerNorm: what QuantizeLinear makes of its result; null: nothing does
+  ir::ValueRef
+      quantized;  // kLayerNorm: what QuantizeLinear makes of its result; null: nothing does
 };
 
 struct UnitOptions {

@@ -1,5 +1,5 @@
-// Depthwise convolution of bytes: one filter per channel, exact 32-bit sums, requantized in the same
-// pass.
+// Depthwise convolution of bytes: one filter per channel, exact 32-bit sums, requantized in the
+// same pass.
 //
 // Four rows of the window are interleaved byte by byte, channel by channel, so that one VNNI
 // instruction multiplies four of them at once; a column that is interleaved serves every output
@@ -41,10 +41,10 @@ class Depthwise {
  private:
   DepthwiseSpec spec_;
   // Padded to whole blocks of channels, in the order that the chosen kernel reads.
-  std::vector<int8_t> taps_;      // plain: [kernel position][channel]
+  std::vector<int8_t> taps_;           // plain: [kernel position][channel]
   std::shared_ptr<std::byte> packed_;  // VNNI: [block][column][four rows][64 channels x 4]
-  std::vector<int32_t> start_;    // what the zero point adds
-  std::vector<uint8_t> fill_;     // a pixel of padding
+  std::vector<int32_t> start_;         // what the zero point adds
+  std::vector<uint8_t> fill_;          // a pixel of padding
   std::vector<float> scale_, shift_;
 };
 

@@ -70,24 +70,8 @@ AZ_VARIANTS(LayerNormRows,
              const ByteGrid& grid, int64_t rows, int64_t width, float epsilon, bool plain_rms),
             (x, gain, shift, y, bytes, grid, rows, width, epsilon, plain_rms))
 
-typedef double D16 __attribute__((vector_size(128)));
-typedef double LooseD16 __attribute__((vector_size(128), aligned(8), may_alias));
+using vec::D16;
 
-AZ_INLINE D16 Wide(vec::F16 v) { return __builtin_convertvector(v, D16); }
-AZ_INLINE vec::F16 Narrow(D16 v) { return __builtin_convertvector(v, vec::F16); }
-AZ_INLINE D16 DoublesUpTo(const double* p, int64_t count) {
-  if (count >= 16) return *reinterpret_cast<const LooseD16*>(p);
-  D16 v{};
-  for (int64_t i = 0; i < count; ++i) v[i] = p[i];
-  return v;
-}
-AZ_INLINE void StoreDoublesUpTo(double* p, D16 v, int64_t count) {
-  if (count >= 16) {
-    *reinterpret_cast<LooseD16*>(p) = v;
-  } else {
-    for (int64_t i = 0; i < count; ++i) p[i] = v[i];
-  }
-}
 AZ_INLINE double SumDoubles(D16 v) {
   for (int step = 8; step > 0; step /= 2) {
     for (int i = 0; i < step; ++i) v[i] += v[i + step];
@@ -102,13 +86,13 @@ struct WideMoments {
 AZ_INLINE WideMoments WideMomentsOf(const float* x, int64_t width) {
   const int64_t whole = width / 16 * 16;
   D16 sum{};
-  for (int64_t i = 0; i < whole; i += 16) sum += Wide(vec::Load(x + i));
-  if (whole < width) sum += Wide(vec::LoadPart(x + whole, width - whole, 0.0f));
+  for (int64_t i = 0; i < whole; i += 16) sum += vec::Wide(vec::Load(x + i));
+  if (whole < width) sum += vec::Wide(vec::LoadPart(x + whole, width - whole, 0.0f));
   WideMoments m;
   m.mean = SumDoubles(sum) / static_cast<double>(width);
   D16 squares{};
   for (int64_t i = 0; i < whole; i += 16) {
-    const D16 d = Wide(vec::Load(x + i)) - m.mean;
+    const D16 d = vec::Wide(vec::Load(x + i)) - m.mean;
     squares += d * d;
   }
   m.squares = SumDoubles(squares);
@@ -137,8 +121,8 @@ AZ_INLINE void GroupNormRowsBody(const GroupNorm& norm, const float* x, const fl
       const int64_t at = row * width + j * norm.positions;
       for (int64_t i = 0; i < norm.positions; i += 16) {
         const int64_t lanes = norm.positions - i;
-        const D16 v = Wide(vec::LoadUpTo(x + at + i, lanes, 0.0f));
-        vec::StoreUpTo(y + at + i, Narrow((v - m.mean) * k + d), lanes);
+        const D16 v = vec::Wide(vec::LoadUpTo(x + at + i, lanes, 0.0f));
+        vec::StoreUpTo(y + at + i, vec::Narrow((v - m.mean) * k + d), lanes);
       }
     }
   }
@@ -165,13 +149,13 @@ AZ_INLINE void GroupNormSumsOfBody(const GroupNorm& norm, const float* x, const 
     const int64_t past = norm.positions * (piece + 1) / pieces;
     for (int64_t c = 0; c < channels; c += 16) {
       const int64_t lanes = channels - c;
-      const D16 from = mean == nullptr ? D16{} : DoublesUpTo(mean + c, lanes);
+      const D16 from = mean == nullptr ? D16{} : vec::LoadDoublesUpTo(mean + c, lanes);
       D16 sum{};
       for (int64_t p = first; p < past; ++p) {
-        const D16 v = Wide(vec::LoadUpTo(x + p * channels + c, lanes, 0.0f)) - from;
+        const D16 v = vec::Wide(vec::LoadUpTo(x + p * channels + c, lanes, 0.0f)) - from;
         sum += mean == nullptr ? v : v * v;
       }
-      StoreDoublesUpTo(sums + piece * channels + c, sum, lanes);
+      vec::StoreDoublesUpTo(sums + piece * channels + c, sum, lanes);
     }
   }
 }
@@ -224,15 +208,16 @@ AZ_INLINE void GroupNormPositionsBody(const GroupNorm& norm, const float* x, con
   const int64_t channels = norm.groups * norm.channels;
   for (int64_t c = 0; c < channels; c += 16) {
     const int64_t lanes = channels - c;
-    const D16 m = DoublesUpTo(mean + c, lanes), k = DoublesUpTo(factor + c, lanes);
+    const D16 m = vec::LoadDoublesUpTo(mean + c, lanes),
+              k = vec::LoadDoublesUpTo(factor + c, lanes);
     D16 d;
     for (int64_t i = 0; i < 16; ++i) {
       const int64_t at = i < lanes ? c + i : c;
       d[i] = static_cast<double>(shift[norm.affine_of_group ? at / norm.channels : at]);
     }
     for (int64_t p = begin; p < end; ++p) {
-      const D16 v = Wide(vec::LoadUpTo(x + p * channels + c, lanes, 0.0f));
-      vec::StoreUpTo(y + p * channels + c, Narrow((v - m) * k + d), lanes);
+      const D16 v = vec::Wide(vec::LoadUpTo(x + p * channels + c, lanes, 0.0f));
+      vec::StoreUpTo(y + p * channels + c, vec::Narrow((v - m) * k + d), lanes);
     }
   }
 }

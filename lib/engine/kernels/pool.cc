@@ -152,7 +152,6 @@ int64_t RowGrain(const PoolPlan& p) {
 
 typedef float F8 __attribute__((vector_size(32)));
 typedef double D8 __attribute__((vector_size(64)));
-typedef double D16 __attribute__((vector_size(128)));
 
 // The means of kCount vectors of channels from `at` on: sums in double, one rounding at the end.
 template <typename V, typename D, int kCount>
@@ -266,9 +265,9 @@ AZ_INLINE void AverageByteRowsBody(const PoolPlan& p, const ByteAverage& average
       const double factor = scale / static_cast<double>(p.count_include_pad ? Covered(p, o) : seen);
       const int32_t start = -static_cast<int32_t>(seen) * zero;
       const auto mean = [&](vec::I16 sum) __attribute__((always_inline)) {
-        return vec::ToBytes(
-            __builtin_convertvector(__builtin_convertvector(sum + start, D16) * factor, vec::F16),
-            average.grid);
+        return vec::ToBytes(__builtin_convertvector(
+                                __builtin_convertvector(sum + start, vec::D16) * factor, vec::F16),
+                            average.grid);
       };
       uint8_t* y = dst + (row * p.out[2] + o[2]) * p.channels;
       if (p.channels < 32) {

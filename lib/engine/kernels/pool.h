@@ -24,8 +24,8 @@ void MaxPoolU8(const PoolPlan& plan, const uint8_t* src, uint8_t* dst);
 void MaxPoolS8(const PoolPlan& plan, const int8_t* src, int8_t* dst);
 // Sums in double, one rounding at the end.
 void AveragePoolFloat(const PoolPlan& plan, const float* src, float* dst);
-// The mean of the dequantized elements, quantized to `grid`: scale / divisor * sum(q - zero_point) in
-// double, rounded to float, then to the grid.
+// The mean of the dequantized elements, quantized to `grid`: scale / divisor * sum(q - zero_point)
+// in double, rounded to float, then to the grid.
 struct ByteAverage {
   bool is_signed = false;
   int32_t zero_point = 0;

@@ -12,28 +12,12 @@
 namespace assize::engine {
 namespace {
 
-typedef double D16 __attribute__((vector_size(128)));
-typedef double LooseD16 __attribute__((vector_size(128), aligned(8), may_alias));
+using vec::D16;
 
 // Elements quantized at a time, where they do not lie in runs.
 constexpr int64_t kBlock = 256;
 // Bytes that are worth waking a thread for.
 constexpr int64_t kCopyGrain = 1 << 17;
-
-AZ_INLINE D16 LoadDoubles(const double* p) { return *reinterpret_cast<const LooseD16*>(p); }
-AZ_INLINE D16 LoadDoublesUpTo(const double* p, int64_t count) {
-  if (count >= 16) return LoadDoubles(p);
-  D16 v{};
-  for (int64_t i = 0; i < count; ++i) v[i] = p[i];
-  return v;
-}
-AZ_INLINE void StoreDoublesUpTo(double* p, D16 v, int64_t count) {
-  if (count >= 16) {
-    *reinterpret_cast<LooseD16*>(p) = v;
-  } else {
-    for (int64_t i = 0; i < count; ++i) p[i] = v[i];
-  }
-}
 
 // Lines of the source that make one row.
 struct Lines {
@@ -43,7 +27,7 @@ struct Lines {
 };
 
 AZ_INLINE D16 Wide(const float* p, int64_t lanes) {
-  return __builtin_convertvector(vec::LoadUpTo(p, lanes, 0.0f), D16);
+  return vec::Wide(vec::LoadUpTo(p, lanes, 0.0f));
 }
 
 // line = sum of weight * line of the source.
@@ -54,7 +38,7 @@ AZ_INLINE void CombineFloatsBody(const float* src, const Lines& lines, int64_t l
     D16 sum = Wide(src + lines.offset[0] + i, lanes) * lines.weight[0];
     for (int64_t t = 1; t < lines.count; ++t)
       sum += Wide(src + lines.offset[t] + i, lanes) * lines.weight[t];
-    StoreDoublesUpTo(line + i, sum, lanes);
+    vec::StoreDoublesUpTo(line + i, sum, lanes);
   }
 }
 AZ_VARIANTS(CombineFloats, (const float* src, const Lines& lines, int64_t length, double* line),
@@ -74,7 +58,7 @@ AZ_INLINE void CombineBytesBody(const ResizeBytes& b, const uint8_t* src, const 
     D16 sum = WideBytes(b, src + lines.offset[0] + i, lanes) * lines.weight[0];
     for (int64_t t = 1; t < lines.count; ++t)
       sum += WideBytes(b, src + lines.offset[t] + i, lanes) * lines.weight[t];
-    StoreDoublesUpTo(line + i, sum, lanes);
+    vec::StoreDoublesUpTo(line + i, sum, lanes);
   }
 }
 AZ_VARIANTS(CombineBytes,
@@ -91,10 +75,10 @@ struct Stretch {
 };
 
 AZ_INLINE D16 Weighed(const Stretch& s, int64_t at, int64_t i, int64_t lanes) {
-  D16 sum = LoadDoublesUpTo(s.line + s.index[at] * s.run + i, lanes) * s.weight[at];
+  D16 sum = vec::LoadDoublesUpTo(s.line + s.index[at] * s.run + i, lanes) * s.weight[at];
   for (int64_t k = 1; k < s.count; ++k) {
     const int64_t tap = k * s.out + at;
-    sum += LoadDoublesUpTo(s.line + s.index[tap] * s.run + i, lanes) * s.weight[tap];
+    sum += vec::LoadDoublesUpTo(s.line + s.index[tap] * s.run + i, lanes) * s.weight[tap];
   }
   return sum;
 }
@@ -102,7 +86,7 @@ AZ_INLINE void RunsToFloatsBody(const Stretch& s, float* y) {
   for (int64_t at = s.begin; at < s.end; ++at, y += s.run) {
     for (int64_t i = 0; i < s.run; i += 16) {
       const D16 sum = Weighed(s, at, i, s.run - i);
-      vec::StoreUpTo(y + i, __builtin_convertvector(sum, vec::F16), s.run - i);
+      vec::StoreUpTo(y + i, vec::Narrow(sum), s.run - i);
     }
   }
 }
@@ -112,7 +96,7 @@ AZ_INLINE void RunsToBytesBody(const Stretch& s, const simd::ByteGrid& grid, uin
   for (int64_t at = s.begin; at < s.end; ++at, y += s.run) {
     for (int64_t i = 0; i < s.run; i += 16) {
       const D16 sum = Weighed(s, at, i, s.run - i);
-      const vec::B16 bytes = vec::ToBytes(__builtin_convertvector(sum, vec::F16), grid);
+      const vec::B16 bytes = vec::ToBytes(vec::Narrow(sum), grid);
       vec::StoreBytesUpTo(y + i, bytes, s.run - i);
     }
   }

@@ -19,6 +19,9 @@ typedef uint8_t B16 __attribute__((vector_size(16)));
 typedef uint8_t LooseB16 __attribute__((vector_size(16), aligned(1), may_alias));
 typedef float LooseF16 __attribute__((vector_size(64), aligned(4), may_alias));
 
+typedef double D16 __attribute__((vector_size(128)));
+typedef double LooseD16 __attribute__((vector_size(128), aligned(8), may_alias));
+
 AZ_INLINE F16 Splat(float x) { return F16{} + x; }
 AZ_INLINE F16 Load(const float* p) { return *reinterpret_cast<const LooseF16*>(p); }
 AZ_INLINE void Store(float* p, F16 v) { *reinterpret_cast<LooseF16*>(p) = v; }
@@ -40,6 +43,22 @@ AZ_INLINE void StoreUpTo(float* p, F16 v, int64_t count) {
     Store(p, v);
   } else {
     StorePart(p, v, count);
+  }
+}
+AZ_INLINE D16 Wide(F16 v) { return __builtin_convertvector(v, D16); }
+AZ_INLINE F16 Narrow(D16 v) { return __builtin_convertvector(v, F16); }
+// Lanes beyond `count` are 0.
+AZ_INLINE D16 LoadDoublesUpTo(const double* p, int64_t count) {
+  if (count >= 16) return *reinterpret_cast<const LooseD16*>(p);
+  D16 v{};
+  for (int64_t i = 0; i < count; ++i) v[i] = p[i];
+  return v;
+}
+AZ_INLINE void StoreDoublesUpTo(double* p, D16 v, int64_t count) {
+  if (count >= 16) {
+    *reinterpret_cast<LooseD16*>(p) = v;
+  } else {
+    for (int64_t i = 0; i < count; ++i) p[i] = v[i];
   }
 }
 AZ_INLINE F16 AsFloats(I16 v) { return reinterpret_cast<F16>(v); }

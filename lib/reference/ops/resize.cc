@@ -64,8 +64,10 @@ double Cubic(double x, double a) {
 Taps TapsOf(const Settings& s, const AxisPlan& a, int64_t at) {
   const double x = Source(s, a, at);
   Taps taps;
+  // Not a number counts as outside: a region of interest may hold anything.
   taps.outside =
-      s.transform == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(a.in - 1));
+      s.transform == "tf_crop_and_resize" && !(x >= 0 && x <= static_cast<double>(a.in - 1));
+  if (taps.outside) return taps;
   if (s.mode == "nearest") {
     double place = std::floor(x);
     if (s.nearest == "round_prefer_floor") place = std::ceil(x - 0.5);

@@ -8,7 +8,7 @@
 
 namespace assize::engine {
 
-struct Lowering::Int8Geometry {
+struct Lowering::ContractionGeometry {
   Operand x;           // channels-last [N, C, *], or [..., K] for a matrix product
   ir::Tensor weights;  // [O, C/group, *K], or [O, K]; int8, or the floats of a float convolution
   int64_t group = 1;
