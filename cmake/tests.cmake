@@ -27,6 +27,9 @@ function(assize_tests folder)
   # -fPIC as the precompiled header; CMake gives executables -fPIE.
   target_compile_options(${target} PRIVATE ${test_options} -fPIC)
   target_precompile_headers(${target} REUSE_FROM assize_test_pch)
+  if(NOT folder STREQUAL "engine")  # its files are large, and many speak of the same things
+    assize_joined(${target})
+  endif()
   target_compile_definitions(${target} PRIVATE
     ASSIZE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ASSIZE_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${folder} COMMAND ${target} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

@@ -12,7 +12,8 @@ namespace assize::passes {
 const pass::Registry& AllPasses() {
   static const pass::Registry registry = [] {
     pass::Registry made;
-#define ASSIZE_PASS(flag, Class, folder) made.Add({flag, #Class, pass::Folder::folder, Create##Class});
+#define ASSIZE_PASS(flag, Class, folder) \
+  made.Add({flag, #Class, pass::Folder::folder, Create##Class});
 #include "passes/passes.def"
 #undef ASSIZE_PASS
     return made;

@@ -21,13 +21,15 @@ const T* AttributeReader::Get(std::string_view name, std::string_view expected) 
   const ir::Attribute* attribute = node_.FindAttribute(name);
   if (attribute == nullptr) return nullptr;
   if (!attribute->ref_name.empty()) {
-    Fail(fmt::format("attribute \"{}\" refers to \"{}\" of the function, its value is not known here", name,
-                     attribute->ref_name));
+    Fail(fmt::format(
+        "attribute \"{}\" refers to \"{}\" of the function, its value is not known here", name,
+        attribute->ref_name));
     return nullptr;
   }
   const T* value = std::get_if<T>(&attribute->value);
   if (value == nullptr) {
-    Fail(fmt::format("attribute \"{}\" has type number {}, expected {}", name, attribute->number(), expected));
+    Fail(fmt::format("attribute \"{}\" has type number {}, expected {}", name, attribute->number(),
+                     expected));
   }
   return value;
 }
@@ -72,10 +74,12 @@ std::optional<float> AttributeReader::MaybeFloat(std::string_view name) {
 }
 
 std::optional<std::vector<int64_t>> AttributeReader::MaybeInts(std::string_view name) {
-  // A list without elements may come in as an empty list of another kind: the wire has no type for it.
+  // A list without elements may come in as an empty list of another kind: the wire has no type for
+  // it.
   const ir::Attribute* attribute = node_.FindAttribute(name);
   if (attribute != nullptr && attribute->ref_name.empty()) {
-    if (const auto* floats = std::get_if<std::vector<float>>(&attribute->value); floats && floats->empty()) {
+    if (const auto* floats = std::get_if<std::vector<float>>(&attribute->value);
+        floats && floats->empty()) {
       return std::vector<int64_t>();
     }
   }

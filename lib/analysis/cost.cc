@@ -1,5 +1,5 @@
-// The cost model. Multiply-accumulates are counted as the op is defined, padding included, without tricks that an
-// engine may use. Tests: tests/analysis/cost_test.cc.
+// The cost model. Multiply-accumulates are counted as the op is defined, padding included, without
+// tricks that an engine may use. Tests: tests/analysis/cost_test.cc.
 #include "lib/analysis/cost.h"
 
 #include <algorithm>
@@ -16,7 +16,8 @@ using ir::Shape;
 using ir::ValueRef;
 
 int64_t NonZero(const ir::Tensor& tensor) {
-  if (ir::IsPacked(tensor.dtype()) || tensor.dtype() == ir::DType::kString) return tensor.element_count();
+  if (ir::IsPacked(tensor.dtype()) || tensor.dtype() == ir::DType::kString)
+    return tensor.element_count();
   if (tensor.dtype() == ir::DType::kFloat) {  // -0 is zero too
     const auto data = tensor.data<float>();
     return std::count_if(data.begin(), data.end(), [](float v) { return v != 0; });
@@ -28,8 +29,10 @@ int64_t NonZero(const ir::Tensor& tensor) {
   for (size_t i = 0; i + element_size <= raw.size(); i += element_size) {
     const auto element = raw.subspan(i, element_size);
     // The sign bit alone is a zero of the floating formats.
-    bool zero = std::all_of(element.begin(), element.end() - 1, [](std::byte b) { return b == std::byte{0}; });
-    const std::byte top = ir::IsFloating(tensor.dtype()) ? element.back() & std::byte{0x7f} : element.back();
+    bool zero = std::all_of(element.begin(), element.end() - 1,
+                            [](std::byte b) { return b == std::byte{0}; });
+    const std::byte top =
+        ir::IsFloating(tensor.dtype()) ? element.back() & std::byte{0x7f} : element.back();
     zero = zero && top == std::byte{0};
     count += zero ? 0 : 1;
   }
@@ -50,7 +53,8 @@ class Counter {
  public:
   Cost cost;
 
-  void Count(const Graph& graph, const TypeTable* types, const std::vector<ir::OpsetImport>& imports) {
+  void Count(const Graph& graph, const TypeTable* types,
+             const std::vector<ir::OpsetImport>& imports) {
     for (const ValueRef ref : graph.initializers()) {
       const ir::Value& value = graph.value(ref);
       if (value.initializer) AddTensor(value.initializer->tensor);
@@ -60,7 +64,8 @@ class Counter {
     for (const ir::OpsetImport& import : imports) {
       if (ir::IsMainDomain(import.domain)) opset = import.version;
     }
-    for (NodeRef ref = graph.first_node(); ref; ref = graph.next_node(ref)) CountNode(graph, ref, opset, types, imports);
+    for (NodeRef ref = graph.first_node(); ref; ref = graph.next_node(ref))
+      CountNode(graph, ref, opset, types, imports);
   }
 
  private:
@@ -96,7 +101,8 @@ class Counter {
     const ir::Node& node = graph.node(ref);
     const std::string& op = node.op_type;
     const bool conv = op == "Conv" || op == "ConvInteger" || op == "QLinearConv";
-    const bool product = op == "MatMul" || op == "MatMulInteger" || op == "QLinearMatMul" || op == "Gemm";
+    const bool product =
+        op == "MatMul" || op == "MatMulInteger" || op == "QLinearMatMul" || op == "Gemm";
     if (!conv && !product && op != "ConvTranspose") return;
     std::optional<int64_t> macs;
     const size_t b_index = op == "QLinearConv" || op == "QLinearMatMul" ? 3 : 1;
@@ -121,11 +127,10 @@ class Counter {
     }
     if (!macs || __builtin_add_overflow(cost.macs, *macs, &cost.macs)) cost.macs_complete = false;
   }
-
 };
 
-// The batch size that a model fixes: the first dim that all its inputs share with its first output. 1 when there
-// is none.
+// The batch size that a model fixes: the first dim that all its inputs share with its first output.
+// 1 when there is none.
 int64_t FixedBatch(const ir::Model& model, const TypeTable& types) {
   std::optional<int64_t> batch;
   const auto same = [&](ValueRef v) {
@@ -147,7 +152,8 @@ int64_t FixedBatch(const ir::Model& model, const TypeTable& types) {
 StatusOr<Cost> CostOf(const ir::Model& model) {
   InferOptions options;
   options.bind_batch = 1;
-  // Files name the batch in many ways; the first dim of every input is bound, and so are all dims of that name.
+  // Files name the batch in many ways; the first dim of every input is bound, and so are all dims
+  // of that name.
   for (const ValueRef v : model.graph.inputs()) {
     const ir::Type& type = model.graph.value(v).type;
     if (type.is_tensor() && type.shape && !type.shape->empty() && !(*type.shape)[0].param.empty()) {
@@ -157,8 +163,10 @@ StatusOr<Cost> CostOf(const ir::Model& model) {
   const TypeTable types = InferTypesLeniently(model, options, nullptr);
   Counter counter;
   counter.Count(model.graph, &types, model.opset_imports);
-  // A call of a local function counts as one node; the bodies are counted once, their shapes are not known.
-  for (const ir::Function& function : model.functions) counter.Count(function.body, nullptr, function.opset_imports);
+  // A call of a local function counts as one node; the bodies are counted once, their shapes are
+  // not known.
+  for (const ir::Function& function : model.functions)
+    counter.Count(function.body, nullptr, function.opset_imports);
   const int64_t batch = FixedBatch(model, types);
   if (batch > 1) counter.cost.macs /= batch;
   return counter.cost;

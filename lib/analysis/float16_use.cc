@@ -21,11 +21,12 @@ namespace {
 
 // Attributes of ONNX's ops that name an element type, by number.
 constexpr std::array<std::string_view, 7> kTypeAttributes = {
-    "to", "dtype", "output_dtype", "output_datatype", "precision", "softmax_precision", "stash_type"};
+    "to",        "dtype", "output_dtype", "output_datatype", "precision", "softmax_precision",
+    "stash_type"};
 
 // Ops whose time goes into multiply-adds.
-constexpr std::array<std::string_view, 9> kLayers = {"Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum",
-                                                     "LSTM", "GRU",           "RNN",  "Attention"};
+constexpr std::array<std::string_view, 9> kLayers = {
+    "Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum", "LSTM", "GRU", "RNN", "Attention"};
 constexpr std::array<std::string_view, 8> kMicrosoftLayers = {
     "Attention", "MultiHeadAttention", "GroupQueryAttention", "FusedConv",
     "FusedGemm", "FusedMatMul",        "MatMulNBits",         "QAttention"};
@@ -36,8 +37,10 @@ bool Among(const std::array<std::string_view, N>& names, std::string_view name) 
 }
 
 bool Mentions16(const ir::Attribute& attribute) {
-  if (const auto* tensor = std::get_if<ir::NamedTensor>(&attribute.value)) return Is16(tensor->tensor.dtype());
-  if (const auto* sparse = std::get_if<ir::SparseTensor>(&attribute.value)) return Is16(sparse->values.dtype());
+  if (const auto* tensor = std::get_if<ir::NamedTensor>(&attribute.value))
+    return Is16(tensor->tensor.dtype());
+  if (const auto* sparse = std::get_if<ir::SparseTensor>(&attribute.value))
+    return Is16(sparse->values.dtype());
   if (const auto* type = std::get_if<Type>(&attribute.value)) return Is16(*type);
   if (const auto* number = std::get_if<int64_t>(&attribute.value)) {
     return IsTypeAttribute(attribute.name) && Is16(static_cast<DType>(*number));
@@ -72,7 +75,8 @@ bool HasLayers16(const ir::Model& model, const Graph& graph, const TypeTable* ty
     });
     if (found) return true;
     const bool takes16 = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueRef value) {
-      return value && (Is16(graph.value(value).type) || (types != nullptr && Is16(types->type(value))));
+      return value &&
+             (Is16(graph.value(value).type) || (types != nullptr && Is16(types->type(value))));
     });
     if (!takes16) continue;
     const ir::Function* called = model.FindFunction(node.domain, node.op_type, node.overload);
@@ -86,7 +90,8 @@ bool HasLayers16(const ir::Model& model, const Graph& graph, const TypeTable* ty
 bool Is16(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBfloat16; }
 
 bool Is16(const Type& type) {
-  if (type.kind == Type::Kind::kTensor || type.kind == Type::Kind::kSparseTensor) return Is16(type.dtype);
+  if (type.kind == Type::Kind::kTensor || type.kind == Type::Kind::kSparseTensor)
+    return Is16(type.dtype);
   return type.element != nullptr && Is16(*type.element);
 }
 
@@ -115,8 +120,9 @@ bool Mentions16(const Graph& graph) {
 bool Mentions16(const ir::Model& model) {
   if (Mentions16(model.graph)) return true;
   return std::any_of(model.functions.begin(), model.functions.end(), [](const ir::Function& f) {
-    return Mentions16(f.body) || std::any_of(f.attribute_defaults.begin(), f.attribute_defaults.end(),
-                                             [](const ir::Attribute& a) { return Mentions16(a); });
+    return Mentions16(f.body) ||
+           std::any_of(f.attribute_defaults.begin(), f.attribute_defaults.end(),
+                       [](const ir::Attribute& a) { return Mentions16(a); });
   });
 }
 

@@ -1,5 +1,5 @@
-// The driver of inference: walks a graph in execution order, applies the rule of each op, and reconciles what comes
-// out with what the file declares. Tests: tests/analysis/infer_test.cc.
+// The driver of inference: walks a graph in execution order, applies the rule of each op, and
+// reconciles what comes out with what the file declares. Tests: tests/analysis/infer_test.cc.
 #include "lib/analysis/infer.h"
 
 #include <map>
@@ -21,8 +21,8 @@ namespace {
 
 // Functions and subgraphs nest at most this deep; deeper ones stay without types.
 constexpr int kMaxDepth = 64;
-// Nodes looked at inside calls of functions, over a whole model. Functions that call each other twice double at every
-// level; beyond this their results stay without types.
+// Nodes looked at inside calls of functions, over a whole model. Functions that call each other
+// twice double at every level; beyond this their results stay without types.
 constexpr int64_t kMaxExpandedNodes = 1'000'000;
 
 std::optional<ShapeData> DataOfTensor(const ir::Tensor& tensor) {
@@ -35,7 +35,8 @@ std::optional<ShapeData> DataOfTensor(const ir::Tensor& tensor) {
 std::string Contradiction(const Type& declared, const Type& inferred) {
   if (declared.kind == Type::Kind::kUnset || inferred.kind == Type::Kind::kUnset) return "";
   const auto text = [&] {
-    return fmt::format("is declared {} and comes out as {}", ir::TypeText(declared), ir::TypeText(inferred));
+    return fmt::format("is declared {} and comes out as {}", ir::TypeText(declared),
+                       ir::TypeText(inferred));
   };
   if (declared.kind != inferred.kind) return text();
   if (!declared.is_tensor()) return "";
@@ -75,16 +76,18 @@ class Inferencer {
     std::unordered_map<uint64_t, ShapeData> data;
   };
 
-  Inferencer(const ir::Model& model, const InferOptions& options, std::vector<InferProblem>* problems)
+  Inferencer(const ir::Model& model, const InferOptions& options,
+             std::vector<InferProblem>* problems)
       : model_(model), options_(options), problems_(problems) {}
 
   // Types of `graph`; `inputs`, when given, are the types of its inputs in order.
-  TypeTable Infer(const Graph& graph, const std::vector<ir::OpsetImport>& imports, const Scope* outer,
-                  const std::vector<Type>* inputs) {
+  TypeTable Infer(const Graph& graph, const std::vector<ir::OpsetImport>& imports,
+                  const Scope* outer, const std::vector<Type>* inputs) {
     TypeTable table;
     Scope scope{outer, &graph, &table, {}};
     SetSources(scope, inputs);
-    for (NodeRef node = graph.first_node(); node; node = graph.next_node(node)) InferNode(scope, imports, node);
+    for (NodeRef node = graph.first_node(); node; node = graph.next_node(node))
+      InferNode(scope, imports, node);
     for (const auto& [slot, data] : scope.data) KeepKnown(table, slot, data);
     return table;
   }
@@ -99,11 +102,16 @@ class Inferencer {
   // What a rule sees of one node.
   class Node final : public InferContext {
    public:
-    Node(Inferencer& owner, Scope& scope, const std::vector<ir::OpsetImport>& imports, NodeRef of_node, int64_t opset_version)
-        : InferContext(*scope.graph, of_node, opset_version), owner_(owner), scope_(scope), imports_(imports) {}
+    Node(Inferencer& owner, Scope& scope, const std::vector<ir::OpsetImport>& imports,
+         NodeRef of_node, int64_t opset_version)
+        : InferContext(*scope.graph, of_node, opset_version),
+          owner_(owner),
+          scope_(scope),
+          imports_(imports) {}
     const Type& TypeOf(ValueRef value) const override { return scope_.table->type(value); }
     std::optional<ShapeData> DataOf(ValueRef value) const override {
-      if (const auto found = scope_.data.find(TypeTable::KeyOf(value)); found != scope_.data.end()) return found->second;
+      if (const auto found = scope_.data.find(TypeTable::KeyOf(value)); found != scope_.data.end())
+        return found->second;
       return std::nullopt;
     }
     std::optional<ir::Tensor> TensorOf(ValueRef value) const override {
@@ -118,9 +126,12 @@ class Inferencer {
       if (data->scalar) return ir::Tensor::Of<int64_t>({}, numbers);
       return ir::Tensor::Of<int64_t>({static_cast<int64_t>(numbers.size())}, numbers);
     }
-    void SetType(ValueRef value, Type type) override { scope_.table->types_[TypeTable::KeyOf(value)] = std::move(type); }
+    void SetType(ValueRef value, Type type) override {
+      scope_.table->types_[TypeTable::KeyOf(value)] = std::move(type);
+    }
     void SetData(ValueRef value, ShapeData data) override {
-      if (static_cast<int64_t>(data.values.size()) <= kMaxShapeData) scope_.data[TypeTable::KeyOf(value)] = std::move(data);
+      if (static_cast<int64_t>(data.values.size()) <= kMaxShapeData)
+        scope_.data[TypeTable::KeyOf(value)] = std::move(data);
     }
     void SetInts(ValueRef value, ir::DType dtype, SmallInts ints) override {
       if (static_cast<int64_t>(ints.values.size()) > kMaxShapeData) return;
@@ -135,7 +146,8 @@ class Inferencer {
         KeepConstant(scope_, value, ir::Tensor::Of<int32_t>(ints.dims, narrow));
       }
     }
-    std::vector<Type> InferSubgraph(const Graph& subgraph, const std::vector<Type>& inputs) override {
+    std::vector<Type> InferSubgraph(const Graph& subgraph,
+                                    const std::vector<Type>& inputs) override {
       if (owner_.depth_ >= kMaxDepth) return {};
       ++owner_.depth_;
       auto inner = std::make_shared<TypeTable>(owner_.Infer(subgraph, imports_, &scope_, &inputs));
@@ -164,7 +176,8 @@ class Inferencer {
       for (const auto& [name, value] : options_.bind) {
         if (!dim.param.empty() && dim.param == name) dim = Known(value);
       }
-      if (!dim.known() && is_input && i == 0 && options_.bind_batch) dim = Known(*options_.bind_batch);
+      if (!dim.known() && is_input && i == 0 && options_.bind_batch)
+        dim = Known(*options_.bind_batch);
     }
     return type;
   }
@@ -189,7 +202,8 @@ class Inferencer {
       if (value.initializer && (!value.is_input || type.kind == Type::Kind::kUnset)) {
         type = Type::TensorOf(value.initializer->tensor.dtype(), value.initializer->tensor.dims());
       } else if (value.sparse_initializer && type.kind == Type::Kind::kUnset) {
-        type = Type::TensorOf(value.sparse_initializer->values.dtype(), value.sparse_initializer->dims);
+        type = Type::TensorOf(value.sparse_initializer->values.dtype(),
+                              value.sparse_initializer->dims);
       }
       if (const ir::Tensor* constant = graph.ConstantOf(ref)) KeepConstant(scope, ref, *constant);
     }
@@ -206,8 +220,10 @@ class Inferencer {
       const ValueRef found = s->graph->FindValue(name);
       if (!found) continue;
       scope.table->types_[TypeTable::KeyOf(ref)] = s->table->type(found);
-      if (const auto it = s->data.find(TypeTable::KeyOf(found)); it != s->data.end()) scope.data[TypeTable::KeyOf(ref)] = it->second;
-      if (const ir::Tensor* tensor = s->table->known(found)) scope.table->known_[TypeTable::KeyOf(ref)] = *tensor;
+      if (const auto it = s->data.find(TypeTable::KeyOf(found)); it != s->data.end())
+        scope.data[TypeTable::KeyOf(ref)] = it->second;
+      if (const ir::Tensor* tensor = s->table->known(found))
+        scope.table->known_[TypeTable::KeyOf(ref)] = *tensor;
       return;
     }
   }
@@ -240,12 +256,14 @@ class Inferencer {
     const bool main_domain = ir::IsMainDomain(node.domain);
     int64_t opset = 0;
     for (const ir::OpsetImport& import : imports) {
-      const bool same = import.domain == node.domain || (main_domain && ir::IsMainDomain(import.domain));
+      const bool same =
+          import.domain == node.domain || (main_domain && ir::IsMainDomain(import.domain));
       if (same) opset = import.version;
     }
     Node context(*this, scope, imports, ref, opset);
     Status status;
-    if (const ir::Function* function = model_.FindFunction(node.domain, node.op_type, node.overload)) {
+    if (const ir::Function* function =
+            model_.FindFunction(node.domain, node.op_type, node.overload)) {
       InferCall(context, *function);
     } else if (const InferRule rule = FindInferRule(node.domain, node.op_type)) {
       status = rule(context);
@@ -262,7 +280,8 @@ class Inferencer {
       }
     }
     if (node.Is("Constant") || node.Is("Constant", "ai.onnx")) {
-      if (const auto tensor = ConstantValue(graph, OutputAt(node, 0))) KeepConstant(scope, node.outputs[0], *tensor);
+      if (const auto tensor = ConstantValue(graph, OutputAt(node, 0)))
+        KeepConstant(scope, node.outputs[0], *tensor);
     }
     for (const ValueRef v : node.outputs) {
       if (v) Reconcile(scope, v);
@@ -275,11 +294,14 @@ class Inferencer {
     const Type declared = Bound(value.type, false);
     const std::string contradiction = Contradiction(declared, type);
     if (!contradiction.empty()) {
-      Report(InferProblem::Kind::kStaleDeclaration, fmt::format("value \"{}\"", value.name), contradiction);
+      Report(InferProblem::Kind::kStaleDeclaration, fmt::format("value \"{}\"", value.name),
+             contradiction);
     }
     if (options_.ignore_declared) return;
-    if (contradiction.empty()) type = Refined(type, declared);
-    else if (options_.trust_declared) type = declared;
+    if (contradiction.empty())
+      type = Refined(type, declared);
+    else if (options_.trust_declared)
+      type = declared;
   }
 
   void InferCall(Node& context, const ir::Function& function) {
@@ -300,7 +322,8 @@ class Inferencer {
     }
   }
 
-  // The body with references to the function's attributes replaced by what the call (or the default) says.
+  // The body with references to the function's attributes replaced by what the call (or the
+  // default) says.
   static Graph WithAttributes(const ir::Function& function, const ir::Node& call) {
     Graph body = function.body;
     ir::Editor edit(body);
@@ -329,7 +352,8 @@ class Inferencer {
     std::map<std::string, ir::DType> bound;
     for (size_t i = 0; i < context.node.inputs.size(); ++i) {
       const OpSchema::Formal* formal = schema.InputFormal(i);
-      if (formal != nullptr && context.dtype(i) != ir::DType::kUndefined) bound.emplace(formal->type, context.dtype(i));
+      if (formal != nullptr && context.dtype(i) != ir::DType::kUndefined)
+        bound.emplace(formal->type, context.dtype(i));
     }
     for (size_t i = 0; i < context.node.outputs.size(); ++i) {
       const OpSchema::Formal* formal = schema.OutputFormal(i);
@@ -378,14 +402,16 @@ const TypeTable* TypeTable::inner(const Graph& subgraph) const {
 
 TypeTable InferTypesLeniently(const ir::Model& model, const InferOptions& options,
                               std::vector<InferProblem>* problems) {
-  return Inferencer(model, options, problems).Infer(model.graph, model.opset_imports, nullptr, nullptr);
+  return Inferencer(model, options, problems)
+      .Infer(model.graph, model.opset_imports, nullptr, nullptr);
 }
 
 StatusOr<TypeTable> InferTypes(const ir::Model& model, const InferOptions& options) {
   std::vector<InferProblem> problems;
   TypeTable table = InferTypesLeniently(model, options, &problems);
   for (const InferProblem& p : problems) {
-    if (p.kind == InferProblem::Kind::kMismatch) return InvalidArgument("{}: {}", p.place, p.message);
+    if (p.kind == InferProblem::Kind::kMismatch)
+      return InvalidArgument("{}: {}", p.place, p.message);
   }
   return table;
 }
@@ -393,7 +419,8 @@ StatusOr<TypeTable> InferTypes(const ir::Model& model, const InferOptions& optio
 TypeTable InferFunctionTypes(const ir::Model& model, const ir::Function& function) {
   InferOptions options;
   options.ignore_declared = true;
-  return Inferencer(model, options, nullptr).Infer(function.body, function.opset_imports, nullptr, nullptr);
+  return Inferencer(model, options, nullptr)
+      .Infer(function.body, function.opset_imports, nullptr, nullptr);
 }
 
 }  // namespace assize::analysis

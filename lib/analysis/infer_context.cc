@@ -24,7 +24,8 @@ std::optional<std::vector<int64_t>> InferContext::ints(ir::ValueRef value) const
 
 std::optional<SmallInts> InferContext::small(size_t i) const {
   const auto known = tensor(i);
-  if (!known || (known->dtype() != ir::DType::kInt64 && known->dtype() != ir::DType::kInt32)) return std::nullopt;
+  if (!known || (known->dtype() != ir::DType::kInt64 && known->dtype() != ir::DType::kInt32))
+    return std::nullopt;
   if (known->element_count() > kMaxShapeData) return std::nullopt;
   return SmallInts{known->dims(), known->ToInts()};
 }
@@ -39,7 +40,8 @@ void InferContext::Set(size_t output, ir::Type type) {
 
 void InferContext::Set(size_t output, ir::DType dtype, std::optional<Dims> dims) {
   // Attributes give element types as numbers: one that does not exist says nothing.
-  const bool exists = dtype != ir::DType::kUndefined && ir::IsKnownDType(static_cast<int32_t>(dtype));
+  const bool exists =
+      dtype != ir::DType::kUndefined && ir::IsKnownDType(static_cast<int32_t>(dtype));
   if (exists) Set(output, ir::Type::TensorOf(dtype, std::move(dims)));
 }
 
@@ -72,7 +74,9 @@ std::string DimsText(const Dims& dims) {
   std::string text = "[";
   for (size_t i = 0; i < dims.size(); ++i) {
     if (i > 0) text += ",";
-    text += dims[i].known() ? std::to_string(*dims[i].value) : dims[i].param.empty() ? "?" : dims[i].param;
+    text += dims[i].known()         ? std::to_string(*dims[i].value)
+            : dims[i].param.empty() ? "?"
+                                    : dims[i].param;
   }
   return text + "]";
 }
@@ -103,21 +107,27 @@ StatusOr<Dims> Broadcast(const Dims& a, const Dims& b) {
     const Dim& x = i + a.size() >= result.size() ? a[i + a.size() - result.size()] : one;
     const Dim& y = i + b.size() >= result.size() ? b[i + b.size() - result.size()] : one;
     const bool x_is_one = x.known() && *x.value == 1, y_is_one = y.known() && *y.value == 1;
-    if (x_is_one) result[i] = Meet(y, {});
-    else if (y_is_one) result[i] = Meet(x, {});
+    if (x_is_one)
+      result[i] = Meet(y, {});
+    else if (y_is_one)
+      result[i] = Meet(x, {});
     else if (Differ(x, y)) {
-      return InvalidArgument("{} and {} do not broadcast: dim {} is {} and {}", DimsText(a), DimsText(b), i,
-                             *x.value, *y.value);
-    } else if (x.known() || y.known()) result[i] = Known(x.known() ? *x.value : *y.value);
-    else if (Same(x, y)) result[i] = Meet(x, y);
-    else result[i] = Dim{};  // either may be 1
+      return InvalidArgument("{} and {} do not broadcast: dim {} is {} and {}", DimsText(a),
+                             DimsText(b), i, *x.value, *y.value);
+    } else if (x.known() || y.known())
+      result[i] = Known(x.known() ? *x.value : *y.value);
+    else if (Same(x, y))
+      result[i] = Meet(x, y);
+    else
+      result[i] = Dim{};  // either may be 1
   }
   return result;
 }
 
 StatusOr<size_t> Axis(int64_t axis, size_t rank) {
   const auto r = static_cast<int64_t>(rank);
-  if (axis < -r || axis >= r) return InvalidArgument("axis {} is out of range for rank {}", axis, rank);
+  if (axis < -r || axis >= r)
+    return InvalidArgument("axis {} is out of range for rank {}", axis, rank);
   return static_cast<size_t>(axis < 0 ? axis + r : axis);
 }
 

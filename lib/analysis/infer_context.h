@@ -1,7 +1,9 @@
-// What a rule of type and shape inference sees of one node, and the algebra of dimensions it works in.
+// What a rule of type and shape inference sees of one node, and the algebra of dimensions it works
+// in.
 //
-// A rule reads the types (and, for shape arithmetic, the elements) of the inputs and sets those of the outputs. An
-// output left alone stays unknown; operands that disagree are an InvalidArgument. Tests: tests/analysis/infer_test.cc.
+// A rule reads the types (and, for shape arithmetic, the elements) of the inputs and sets those of
+// the outputs. An output left alone stays unknown; operands that disagree are an InvalidArgument.
+// Tests: tests/analysis/infer_test.cc.
 #pragma once
 
 #include <optional>
@@ -20,13 +22,15 @@ namespace assize::analysis {
 using ir::Dim;
 using Dims = std::vector<Dim>;
 
-// Elements of an integer tensor of rank 0 or 1, some of them symbolic: what shapes are computed with.
+// Elements of an integer tensor of rank 0 or 1, some of them symbolic: what shapes are computed
+// with.
 struct ShapeData {
   Dims values;
   bool scalar = false;
 };
 
-// A fully known integer tensor of any rank, small enough to be part of shape arithmetic (pads as [n, 2] and the like).
+// A fully known integer tensor of any rank, small enough to be part of shape arithmetic (pads as
+// [n, 2] and the like).
 struct SmallInts {
   ir::Shape dims;
   std::vector<int64_t> values;
@@ -35,7 +39,11 @@ struct SmallInts {
 class InferContext {
  public:
   InferContext(const ir::Graph& of_graph, ir::NodeRef of_node, int64_t opset_version)
-      : graph(of_graph), ref(of_node), node(of_graph.node(of_node)), opset(opset_version), read(of_graph, of_node) {}
+      : graph(of_graph),
+        ref(of_node),
+        node(of_graph.node(of_node)),
+        opset(opset_version),
+        read(of_graph, of_node) {}
   virtual ~InferContext() = default;
 
   const ir::Graph& graph;
@@ -50,17 +58,23 @@ class InferContext {
   virtual std::optional<ir::Tensor> TensorOf(ir::ValueRef value) const = 0;
   virtual void SetType(ir::ValueRef value, ir::Type type) = 0;
   virtual void SetData(ir::ValueRef value, ShapeData data) = 0;
-  // Keeps a fully known integer tensor of the given type (int32 or int64); too large or another type: does nothing.
+  // Keeps a fully known integer tensor of the given type (int32 or int64); too large or another
+  // type: does nothing.
   virtual void SetInts(ir::ValueRef value, ir::DType dtype, SmallInts ints) = 0;
   // Types of the outputs of a subgraph whose inputs have the given types.
-  virtual std::vector<ir::Type> InferSubgraph(const ir::Graph& subgraph, const std::vector<ir::Type>& inputs) = 0;
+  virtual std::vector<ir::Type> InferSubgraph(const ir::Graph& subgraph,
+                                              const std::vector<ir::Type>& inputs) = 0;
 
   ir::ValueRef in(size_t i) const { return InputAt(node, i); }
   const ir::Type& type(size_t i) const { return TypeOf(in(i)); }
-  ir::DType dtype(size_t i) const { return type(i).is_tensor() ? type(i).dtype : ir::DType::kUndefined; }
+  ir::DType dtype(size_t i) const {
+    return type(i).is_tensor() ? type(i).dtype : ir::DType::kUndefined;
+  }
   const std::optional<Dims>& shape(size_t i) const;
   std::optional<ShapeData> data(size_t i) const { return in(i) ? DataOf(in(i)) : std::nullopt; }
-  std::optional<ir::Tensor> tensor(size_t i) const { return in(i) ? TensorOf(in(i)) : std::nullopt; }
+  std::optional<ir::Tensor> tensor(size_t i) const {
+    return in(i) ? TensorOf(in(i)) : std::nullopt;
+  }
   std::optional<SmallInts> small(size_t i) const;
   // Whole numbers of an input when all are known.
   std::optional<std::vector<int64_t>> ints(ir::ValueRef value) const;

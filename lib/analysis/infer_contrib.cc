@@ -1,5 +1,5 @@
-// Inference for the ops of com.microsoft that quantized and transformer models carry, those of the layers apart.
-// Tests: tests/conformance/infer_contrib_test.cc.
+// Inference for the ops of com.microsoft that quantized and transformer models carry, those of the
+// layers apart. Tests: tests/conformance/infer_contrib_test.cc.
 #include <algorithm>
 
 #include "lib/analysis/infer_context.h"
@@ -56,7 +56,8 @@ Status QLinearConcat(InferContext& c) {
       if (d == axis) {
         (*y)[d] = x[d].known() ? Plus((*y)[d], *x[d].value) : Dim{};
       } else if (Differ((*y)[d], x[d])) {
-        return c.Mismatch("operand {} is {}, expected dim {} to be {}", (i - 2) / 3, DimsText(x), d, *(*y)[d].value);
+        return c.Mismatch("operand {} is {}, expected dim {} to be {}", (i - 2) / 3, DimsText(x), d,
+                          *(*y)[d].value);
       } else {
         (*y)[d] = Meet((*y)[d], x[d]);
       }
@@ -93,7 +94,8 @@ Status TwoDims(InferContext& c, size_t b, DType dtype) {
     inner_b = (*c.shape(b))[trans_b ? 1 : 0];
   }
   if (Differ(inner_a, inner_b)) {
-    return c.Mismatch("inner dims are {} (A) and {} (B), expected equal", *inner_a.value, *inner_b.value);
+    return c.Mismatch("inner dims are {} (A) and {} (B), expected equal", *inner_a.value,
+                      *inner_b.value);
   }
   c.Set(0, dtype, y);
   return OkStatus();
@@ -106,11 +108,14 @@ Status FusedMatMul(InferContext& c) {
   const auto turned = [&](size_t i, const char* batch, const char* swap) {
     std::optional<Dims> dims = c.shape(i);
     const bool move = c.read.Int(batch, 0) != 0, exchange = c.read.Int(swap, 0) != 0;
-    if (dims && move && dims->size() > 2) std::rotate(dims->begin(), dims->begin() + 1, dims->end() - 1);
-    if (dims && exchange && dims->size() > 1) std::swap((*dims)[dims->size() - 1], (*dims)[dims->size() - 2]);
+    if (dims && move && dims->size() > 2)
+      std::rotate(dims->begin(), dims->begin() + 1, dims->end() - 1);
+    if (dims && exchange && dims->size() > 1)
+      std::swap((*dims)[dims->size() - 1], (*dims)[dims->size() - 2]);
     return dims;
   };
-  const std::optional<Dims> a = turned(0, "transBatchA", "transA"), b = turned(1, "transBatchB", "transB");
+  const std::optional<Dims> a = turned(0, "transBatchA", "transA"),
+                            b = turned(1, "transBatchB", "transB");
   AZ_RETURN_IF_ERROR(c.read.status());
   std::optional<Dims> y;
   if (a && b && a->size() >= 2 && b->size() >= 2) {
@@ -118,7 +123,8 @@ Status FusedMatMul(InferContext& c) {
       return c.Mismatch("inner dims are {} (A) and {} (B), expected equal", *a->back().value,
                         *(*b)[b->size() - 2].value);
     }
-    AZ_ASSIGN_OR_RETURN(y, Broadcast(Dims(a->begin(), a->end() - 2), Dims(b->begin(), b->end() - 2)));
+    AZ_ASSIGN_OR_RETURN(y,
+                        Broadcast(Dims(a->begin(), a->end() - 2), Dims(b->begin(), b->end() - 2)));
     y->push_back(Meet((*a)[a->size() - 2], {}));
     y->push_back(Meet(b->back(), {}));
   }
@@ -131,7 +137,8 @@ Status MatMulNBits(InferContext& c) {
   AZ_RETURN_IF_ERROR(c.read.status());
   std::optional<Dims> y = c.shape(0);
   if (y && y->empty()) return c.Mismatch("A is a scalar");
-  if (y && Differ(y->back(), Known(k))) return c.Mismatch("A ends in {}, attribute K is {}", *y->back().value, k);
+  if (y && Differ(y->back(), Known(k)))
+    return c.Mismatch("A ends in {}, attribute K is {}", *y->back().value, k);
   if (y) y->back() = Known(n);
   c.Set(0, c.dtype(0), y);
   return OkStatus();
@@ -161,7 +168,8 @@ Status EmbedLayerNormalization(InferContext& c) {
   return OkStatus();
 }
 
-// [B, S, width of V] and the present [2, B, H, P + S, D]; the projection's columns come from the weights.
+// [B, S, width of V] and the present [2, B, H, P + S, D]; the projection's columns come from the
+// weights.
 Status Projected(InferContext& c, DType dtype, size_t past) {
   const std::vector<int64_t> sizes = c.read.Ints("qkv_hidden_sizes");
   const int64_t heads = c.read.RequiredInt("num_heads");
@@ -209,7 +217,8 @@ Status MultiHeadAttention(InferContext& c) {
 }
 
 Status GroupQueryAttention(InferContext& c) {
-  const int64_t heads = c.read.RequiredInt("num_heads"), groups = c.read.RequiredInt("kv_num_heads");
+  const int64_t heads = c.read.RequiredInt("num_heads"),
+                groups = c.read.RequiredInt("kv_num_heads");
   AZ_RETURN_IF_ERROR(c.read.status());
   std::optional<Dims> y = c.shape(0);
   if (y && y->size() == 3 && !c.in(1)) {  // query, key and value in one
@@ -225,8 +234,8 @@ Status GroupQueryAttention(InferContext& c) {
 }  // namespace
 
 void AddContribRules(InferRules& rules) {
-  for (const std::string_view op : {"Gelu", "BiasGelu", "FastGelu", "QuickGelu", "QLinearSigmoid", "QLinearLeakyRelu",
-                                    "QLinearSoftmax", "RotaryEmbedding"}) {
+  for (const std::string_view op : {"Gelu", "BiasGelu", "FastGelu", "QuickGelu", "QLinearSigmoid",
+                                    "QLinearLeakyRelu", "QLinearSoftmax", "RotaryEmbedding"}) {
     rules[op] = SameAsFirst;
   }
   for (const std::string_view op : {"QLinearAdd", "QLinearMul"}) rules[op] = Broadcasting<0, 3>;

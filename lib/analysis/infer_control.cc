@@ -1,4 +1,5 @@
-// Inference through subgraphs, and for sequences and optionals. Tests: tests/analysis/infer_test.cc.
+// Inference through subgraphs, and for sequences and optionals. Tests:
+// tests/analysis/infer_test.cc.
 #include "lib/analysis/infer_context.h"
 
 namespace assize::analysis {
@@ -32,7 +33,8 @@ Status If(InferContext& c) {
   const ir::Graph* else_graph = Subgraph(c, "else_branch");
   if (then_graph == nullptr || else_graph == nullptr) return OkStatus();
   const auto a = c.InferSubgraph(*then_graph, {}), b = c.InferSubgraph(*else_graph, {});
-  if (a.size() != b.size()) return c.Mismatch("the branches give {} and {} results", a.size(), b.size());
+  if (a.size() != b.size())
+    return c.Mismatch("the branches give {} and {} results", a.size(), b.size());
   for (size_t i = 0; i < a.size(); ++i) c.Set(i, Union(a[i], b[i]));
   return OkStatus();
 }
@@ -80,7 +82,9 @@ Status Scan(InferContext& c) {
     }
     Type slice = Carried(c.type(i));
     if (c.shape(i)) {
-      AZ_ASSIGN_OR_RETURN(const size_t axis, Axis(i - states < input_axes.size() ? input_axes[i - states] : 0, c.shape(i)->size()));
+      AZ_ASSIGN_OR_RETURN(
+          const size_t axis,
+          Axis(i - states < input_axes.size() ? input_axes[i - states] : 0, c.shape(i)->size()));
       Dims dims = *c.shape(i);
       steps = Meet(steps, dims[axis]);
       dims.erase(dims.begin() + static_cast<std::ptrdiff_t>(axis));
@@ -156,8 +160,10 @@ Status OptionalHasElement(InferContext& c) {
 
 Status OptionalGetElement(InferContext& c) {
   const Type& type = c.type(0);
-  if (type.kind == Type::Kind::kOptional && type.element) c.Set(0, *type.element);
-  else if (type.kind != Type::Kind::kUnset && type.kind != Type::Kind::kOptional) c.Set(0, type);
+  if (type.kind == Type::Kind::kOptional && type.element)
+    c.Set(0, *type.element);
+  else if (type.kind != Type::Kind::kUnset && type.kind != Type::Kind::kOptional)
+    c.Set(0, type);
   return OkStatus();
 }
 

@@ -1,5 +1,5 @@
-// Inference for ops whose result has the shape of an input or the broadcast of several, and normalizations.
-// Tests: tests/analysis/infer_test.cc.
+// Inference for ops whose result has the shape of an input or the broadcast of several, and
+// normalizations. Tests: tests/analysis/infer_test.cc.
 #include "lib/analysis/infer_context.h"
 
 namespace assize::analysis {
@@ -19,7 +19,8 @@ Status Identity(InferContext& c) {
 
 // First two inputs broadcast; the result has the given type, or that of the first input.
 Status BroadcastTwo(InferContext& c, DType result) {
-  if (result == DType::kUndefined) result = c.dtype(0) != DType::kUndefined ? c.dtype(0) : c.dtype(1);
+  if (result == DType::kUndefined)
+    result = c.dtype(0) != DType::kUndefined ? c.dtype(0) : c.dtype(1);
   std::optional<Dims> dims;
   if (c.shape(0) && c.shape(1)) {
     AZ_ASSIGN_OR_RETURN(dims, Broadcast(*c.shape(0), *c.shape(1)));
@@ -43,14 +44,16 @@ Status Arithmetic(InferContext& c) {
   const auto a = c.data(0), b = c.data(1);
   if (!a || !b || a->values.empty() || b->values.empty()) return OkStatus();
   const size_t size = std::max(a->values.size(), b->values.size());
-  if ((a->values.size() != size && a->values.size() != 1) || (b->values.size() != size && b->values.size() != 1)) {
+  if ((a->values.size() != size && a->values.size() != 1) ||
+      (b->values.size() != size && b->values.size() != 1)) {
     return OkStatus();
   }
   ShapeData result{{}, a->scalar && b->scalar};
   for (size_t i = 0; i < size; ++i) {
     const Dim& x = a->values[a->values.size() == 1 ? 0 : i];
     const Dim& y = b->values[b->values.size() == 1 ? 0 : i];
-    const auto folded = x.known() && y.known() ? Fold(c.node.op_type, *x.value, *y.value) : std::nullopt;
+    const auto folded =
+        x.known() && y.known() ? Fold(c.node.op_type, *x.value, *y.value) : std::nullopt;
     result.values.push_back(folded ? Known(*folded) : Dim{});
   }
   c.SetData(OutputAt(c.node, 0), std::move(result));
@@ -118,8 +121,8 @@ Status BatchNormalization(InferContext& c) {
         return c.Mismatch("input {} has rank {}, expected 1", i, c.shape(i)->size());
       }
       if (Differ(channels, (*c.shape(i))[0])) {
-        return c.Mismatch("input {} has {} elements, expected {} (x dim 1)", i, *(*c.shape(i))[0].value,
-                          *channels.value);
+        return c.Mismatch("input {} has {} elements, expected {} (x dim 1)", i,
+                          *(*c.shape(i))[0].value, *channels.value);
       }
     }
   }
@@ -129,7 +132,8 @@ Status BatchNormalization(InferContext& c) {
   return SameAsFirst(c);
 }
 
-// LayerNormalization: mean and inverse deviation keep the leading axes, the normalized ones become 1.
+// LayerNormalization: mean and inverse deviation keep the leading axes, the normalized ones
+// become 1.
 Status LayerNormalization(InferContext& c) {
   AZ_RETURN_IF_ERROR(SameAsFirst(c));
   if (!c.shape(0)) return OkStatus();
@@ -145,8 +149,10 @@ Status LayerNormalization(InferContext& c) {
 Status QuantizeLinear(InferContext& c) {
   AZ_ASSIGN_OR_RETURN(const auto op, QuantizeLinearOp::From(c.graph, c.ref, c.opset));
   DType dtype = DType::kUint8;
-  if (op.zero_point) dtype = c.dtype(2);
-  else if (op.output_dtype != 0) dtype = static_cast<DType>(op.output_dtype);
+  if (op.zero_point)
+    dtype = c.dtype(2);
+  else if (op.output_dtype != 0)
+    dtype = static_cast<DType>(op.output_dtype);
   c.Set(0, dtype, c.shape(0));
   return OkStatus();
 }
@@ -177,19 +183,72 @@ Status RandomLike(InferContext& c) {
 }  // namespace
 
 void AddElementwiseRules(InferRules& rules) {
-  for (const std::string_view op :
-       {"Relu", "Sigmoid", "Tanh", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Floor", "Ceil", "Round",
-        "Sign", "Erf", "Not", "Softplus", "Softsign", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh",
-        "Asinh", "Acosh", "Atanh", "HardSwish", "Mish", "Clip", "Elu", "LeakyRelu", "Selu", "Celu", "HardSigmoid",
-        "ThresholdedRelu", "Gelu", "Swish", "Shrink", "Softmax", "LogSoftmax", "Hardmax", "LRN", "InstanceNormalization",
-        "GroupNormalization", "MeanVarianceNormalization", "LpNormalization", "RMSNormalization", "PRelu", "CumSum",
-        "CumProd", "BitwiseNot", "Trilu", "ReverseSequence", "Scatter", "ScatterElements", "ScatterND",
-        "RotaryEmbedding", "TensorScatter"}) {
+  for (const std::string_view op : {"Relu",
+                                    "Sigmoid",
+                                    "Tanh",
+                                    "Abs",
+                                    "Neg",
+                                    "Exp",
+                                    "Log",
+                                    "Sqrt",
+                                    "Reciprocal",
+                                    "Floor",
+                                    "Ceil",
+                                    "Round",
+                                    "Sign",
+                                    "Erf",
+                                    "Not",
+                                    "Softplus",
+                                    "Softsign",
+                                    "Sin",
+                                    "Cos",
+                                    "Tan",
+                                    "Asin",
+                                    "Acos",
+                                    "Atan",
+                                    "Sinh",
+                                    "Cosh",
+                                    "Asinh",
+                                    "Acosh",
+                                    "Atanh",
+                                    "HardSwish",
+                                    "Mish",
+                                    "Clip",
+                                    "Elu",
+                                    "LeakyRelu",
+                                    "Selu",
+                                    "Celu",
+                                    "HardSigmoid",
+                                    "ThresholdedRelu",
+                                    "Gelu",
+                                    "Swish",
+                                    "Shrink",
+                                    "Softmax",
+                                    "LogSoftmax",
+                                    "Hardmax",
+                                    "LRN",
+                                    "InstanceNormalization",
+                                    "GroupNormalization",
+                                    "MeanVarianceNormalization",
+                                    "LpNormalization",
+                                    "RMSNormalization",
+                                    "PRelu",
+                                    "CumSum",
+                                    "CumProd",
+                                    "BitwiseNot",
+                                    "Trilu",
+                                    "ReverseSequence",
+                                    "Scatter",
+                                    "ScatterElements",
+                                    "ScatterND",
+                                    "RotaryEmbedding",
+                                    "TensorScatter"}) {
     rules[op] = SameAsFirst;
   }
   rules["Identity"] = Identity;
   for (const std::string_view op : {"Add", "Sub", "Mul", "Div"}) rules[op] = Arithmetic;
-  for (const std::string_view op : {"Pow", "Mod", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"}) {
+  for (const std::string_view op :
+       {"Pow", "Mod", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"}) {
     rules[op] = [](InferContext& c) { return BroadcastTwo(c, DType::kUndefined); };
   }
   for (const std::string_view op :
@@ -205,7 +264,8 @@ void AddElementwiseRules(InferRules& rules) {
   rules["Dropout"] = Dropout;
   rules["BatchNormalization"] = BatchNormalization;
   rules["LayerNormalization"] = LayerNormalization;
-  rules["SimplifiedLayerNormalization"] = LayerNormalization;  // of ONNX Runtime, in ONNX's domain: no mean
+  rules["SimplifiedLayerNormalization"] =
+      LayerNormalization;  // of ONNX Runtime, in ONNX's domain: no mean
   rules["QuantizeLinear"] = QuantizeLinear;
   rules["DequantizeLinear"] = DequantizeLinear;
   rules["DynamicQuantizeLinear"] = DynamicQuantizeLinear;

@@ -16,7 +16,8 @@ Status Gather(InferContext& c) {
     ShapeData picked{{}, c.shape(1) && c.shape(1)->empty()};
     const auto size = static_cast<int64_t>(data->values.size());
     for (const int64_t i : *indices) {
-      if (i < -size || i >= size) return c.Mismatch("index {} is out of range for {} elements", i, size);
+      if (i < -size || i >= size)
+        return c.Mismatch("index {} is out of range for {} elements", i, size);
       picked.values.push_back(data->values[static_cast<size_t>(i < 0 ? i + size : i)]);
     }
     c.SetData(op.y, std::move(picked));
@@ -84,7 +85,8 @@ Status TopK(InferContext& c) {
   if (y) {
     AZ_ASSIGN_OR_RETURN(const size_t axis, Axis(axis_given, y->size()));
     Dim& d = (*y)[axis];
-    if (k && (*k < 0 || (d.known() && *k > *d.value))) return c.Mismatch("k is {}, dim {} is {}", *k, axis, DimsText({d}));
+    if (k && (*k < 0 || (d.known() && *k > *d.value)))
+      return c.Mismatch("k is {}, dim {} is {}", *k, axis, DimsText({d}));
     d = k ? Known(*k) : Dim{};
   }
   c.Set(0, c.dtype(0), y);
@@ -92,7 +94,8 @@ Status TopK(InferContext& c) {
   return OkStatus();
 }
 
-StatusOr<std::optional<Dims>> Reduced(InferContext& c, const std::optional<std::vector<int64_t>>& axes, bool keep) {
+StatusOr<std::optional<Dims>> Reduced(InferContext& c,
+                                      const std::optional<std::vector<int64_t>>& axes, bool keep) {
   if (!c.shape(0)) return std::optional<Dims>();
   const Dims& x = *c.shape(0);
   if (!axes) return keep ? std::optional<Dims>(Dims(x.size())) : std::optional<Dims>();
@@ -103,8 +106,10 @@ StatusOr<std::optional<Dims>> Reduced(InferContext& c, const std::optional<std::
   }
   Dims y;
   for (size_t i = 0; i < x.size(); ++i) {
-    if (!reduce[i]) y.push_back(Meet(x[i], {}));
-    else if (keep) y.push_back(Known(1));
+    if (!reduce[i])
+      y.push_back(Meet(x[i], {}));
+    else if (keep)
+      y.push_back(Known(1));
   }
   return std::optional<Dims>(y);
 }
@@ -132,7 +137,8 @@ Status ArgReduce(InferContext& c) {
 }
 
 Status NonZero(InferContext& c) {
-  c.Set(0, DType::kInt64, Dims{c.shape(0) ? Known(static_cast<int64_t>(c.shape(0)->size())) : Dim{}, Dim{}});
+  c.Set(0, DType::kInt64,
+        Dims{c.shape(0) ? Known(static_cast<int64_t>(c.shape(0)->size())) : Dim{}, Dim{}});
   return OkStatus();
 }
 
@@ -157,7 +163,9 @@ Status NonMaxSuppression(InferContext& c) {
 }
 
 Status Unique(InferContext& c) {
-  c.Set(0, c.dtype(0), c.read.Has("axis") && c.shape(0) ? std::optional(Dims(c.shape(0)->size())) : std::optional(Dims(1)));
+  c.Set(0, c.dtype(0),
+        c.read.Has("axis") && c.shape(0) ? std::optional(Dims(c.shape(0)->size()))
+                                         : std::optional(Dims(1)));
   for (size_t i = 1; i < 4; ++i) c.Set(i, DType::kInt64, Dims(1));
   return OkStatus();
 }
@@ -166,7 +174,9 @@ Status Multinomial(InferContext& c) {
   const int64_t samples = c.read.Int("sample_size", 1);
   const int64_t dtype = c.read.Int("dtype", static_cast<int64_t>(DType::kInt32));
   AZ_RETURN_IF_ERROR(c.read.status());
-  c.Set(0, static_cast<DType>(dtype), Dims{c.shape(0) && !c.shape(0)->empty() ? Meet((*c.shape(0))[0], {}) : Dim{}, Known(samples)});
+  c.Set(0, static_cast<DType>(dtype),
+        Dims{c.shape(0) && !c.shape(0)->empty() ? Meet((*c.shape(0))[0], {}) : Dim{},
+             Known(samples)});
   return OkStatus();
 }
 
@@ -178,8 +188,9 @@ void AddIndexRules(InferRules& rules) {
   rules["GatherND"] = GatherNd;
   rules["OneHot"] = OneHot;
   rules["TopK"] = TopK;
-  for (const std::string_view op : {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1",
-                                    "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"}) {
+  for (const std::string_view op :
+       {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2",
+        "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"}) {
     rules[op] = Reduce;
   }
   rules["ArgMax"] = ArgReduce;

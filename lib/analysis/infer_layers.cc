@@ -1,4 +1,5 @@
-// Inference for layers: convolutions, pooling, products, recurrent cells. Tests: tests/analysis/infer_test.cc.
+// Inference for layers: convolutions, pooling, products, recurrent cells. Tests:
+// tests/analysis/infer_test.cc.
 #include <algorithm>
 
 #include "lib/analysis/infer_context.h"
@@ -18,8 +19,8 @@ std::optional<std::vector<int64_t>> Numbers(const Dims& dims, size_t begin) {
   return values;
 }
 
-// Output spatial dims of a window over x's. An axis whose size is unknown gives an unknown one; the others are
-// computed one axis at a time.
+// Output spatial dims of a window over x's. An axis whose size is unknown gives an unknown one; the
+// others are computed one axis at a time.
 StatusOr<Dims> Slide(const Window& given, const Dims& x, const std::optional<Dims>& w) {
   const size_t rank = x.size() - 2;
   AZ_ASSIGN_OR_RETURN(Window window, given.Filled(rank));
@@ -42,8 +43,8 @@ StatusOr<Dims> Slide(const Window& given, const Dims& x, const std::optional<Dim
   return spatial;
 }
 
-Status ConvLike(InferContext& c, size_t x_index, size_t w_index, const Window& window, int64_t group,
-                DType dtype) {
+Status ConvLike(InferContext& c, size_t x_index, size_t w_index, const Window& window,
+                int64_t group, DType dtype) {
   if (!c.shape(x_index)) {
     c.Set(0, dtype, std::nullopt);
     return OkStatus();
@@ -57,7 +58,8 @@ Status ConvLike(InferContext& c, size_t x_index, size_t w_index, const Window& w
   const Dim channels = w ? Times((*w)[1], Known(group)) : Dim{};
   if (w && (*w)[1].known() && Differ(x[1], channels)) {
     return c.Mismatch("W dim 1 is {}, expected {} (x dim 1 / group = {} / {})", *(*w)[1].value,
-                      static_cast<double>(*x[1].value) / static_cast<double>(group), *x[1].value, group);
+                      static_cast<double>(*x[1].value) / static_cast<double>(group), *x[1].value,
+                      group);
   }
   if (w && (*w)[0].known() && *(*w)[0].value % group != 0) {
     return c.Mismatch("W dim 0 is {}, expected a multiple of group {}", *(*w)[0].value, group);
@@ -74,7 +76,8 @@ Status Conv(InferContext& c) {
   if (op.b && c.shape(2) && c.shape(1) && !c.shape(1)->empty()) {
     if (c.shape(2)->size() != 1) return c.Mismatch("b has rank {}, expected 1", c.shape(2)->size());
     if (Differ((*c.shape(2))[0], (*c.shape(1))[0])) {
-      return c.Mismatch("b has {} elements, expected {} (W dim 0)", *(*c.shape(2))[0].value, *(*c.shape(1))[0].value);
+      return c.Mismatch("b has {} elements, expected {} (W dim 0)", *(*c.shape(2))[0].value,
+                        *(*c.shape(1))[0].value);
     }
   }
   return ConvLike(c, 0, 1, op.window, op.group, c.dtype(0));
@@ -99,7 +102,8 @@ Status ConvTranspose(InferContext& c) {
   const Dims x = *c.shape(0);
   const std::optional<Dims> w = c.shape(1);
   if (x.size() < 3 || (w && w->size() != x.size())) {
-    return c.Mismatch("x has rank {} and W rank {}, expected equal ranks of at least 3", x.size(), w ? w->size() : 0);
+    return c.Mismatch("x has rank {} and W rank {}, expected equal ranks of at least 3", x.size(),
+                      w ? w->size() : 0);
   }
   if (w && Differ(x[1], (*w)[0])) {
     return c.Mismatch("W dim 0 is {}, expected {} (x dim 1)", *(*w)[0].value, *x[1].value);
@@ -162,7 +166,8 @@ Status Gemm(InferContext& c) {
     inner_b = (*c.shape(1))[op.trans_b ? 1 : 0];
   }
   if (Differ(inner_a, inner_b)) {
-    return c.Mismatch("inner dims are {} (A) and {} (B), expected equal", *inner_a.value, *inner_b.value);
+    return c.Mismatch("inner dims are {} (A) and {} (B), expected equal", *inner_a.value,
+                      *inner_b.value);
   }
   if (op.c && c.shape(2)) {
     AZ_ASSIGN_OR_RETURN(const Dims both, Broadcast(y, *c.shape(2)));
@@ -180,7 +185,8 @@ Status Product(InferContext& c, size_t ai, size_t bi, DType dtype) {
     return OkStatus();
   }
   Dims a = *c.shape(ai), b = *c.shape(bi);
-  if (a.empty() || b.empty()) return c.Mismatch("operands {} and {}: a scalar", DimsText(a), DimsText(b));
+  if (a.empty() || b.empty())
+    return c.Mismatch("operands {} and {}: a scalar", DimsText(a), DimsText(b));
   const bool vector_a = a.size() == 1, vector_b = b.size() == 1;
   if (vector_a) a.insert(a.begin(), Known(1));
   if (vector_b) b.push_back(Known(1));
@@ -189,7 +195,8 @@ Status Product(InferContext& c, size_t ai, size_t bi, DType dtype) {
     return c.Mismatch("inner dims are {} (A {}) and {} (B {}), expected equal", *inner_a.value,
                       DimsText(*c.shape(ai)), *inner_b.value, DimsText(*c.shape(bi)));
   }
-  AZ_ASSIGN_OR_RETURN(Dims y, Broadcast(Dims(a.begin(), a.end() - 2), Dims(b.begin(), b.end() - 2)));
+  AZ_ASSIGN_OR_RETURN(Dims y,
+                      Broadcast(Dims(a.begin(), a.end() - 2), Dims(b.begin(), b.end() - 2)));
   if (!vector_a) y.push_back(Meet(a[a.size() - 2], {}));
   if (!vector_b) y.push_back(Meet(b.back(), {}));
   c.Set(0, dtype, y);
@@ -215,8 +222,10 @@ Status Recurrent(InferContext& c) {
     seq = Meet((*c.shape(0))[layout == 0 ? 0 : 1], {});
     batch = Meet((*c.shape(0))[layout == 0 ? 1 : 0], {});
   }
-  c.Set(0, c.dtype(0), layout == 0 ? Dims{seq, directions, batch, hidden} : Dims{batch, seq, directions, hidden});
-  const Dims state = layout == 0 ? Dims{directions, batch, hidden} : Dims{batch, directions, hidden};
+  c.Set(0, c.dtype(0),
+        layout == 0 ? Dims{seq, directions, batch, hidden} : Dims{batch, seq, directions, hidden});
+  const Dims state =
+      layout == 0 ? Dims{directions, batch, hidden} : Dims{batch, directions, hidden};
   c.Set(1, c.dtype(0), state);
   c.Set(2, c.dtype(0), state);
   return OkStatus();
@@ -238,11 +247,13 @@ Status Einsum(InferContext& c) {
       continue;
     }
     if (!c.shape(operand)) return OkStatus();
-    if (at >= c.shape(operand)->size()) return c.Mismatch("\"{}\" has more letters than operand {} dims", equation, operand);
+    if (at >= c.shape(operand)->size())
+      return c.Mismatch("\"{}\" has more letters than operand {} dims", equation, operand);
     const Dim& dim = (*c.shape(operand))[at++];
     Dim& known = dims[equation[i]];
     if (Differ(known, dim) && *known.value != 1 && *dim.value != 1) {
-      return c.Mismatch("\"{}\": '{}' is {} and {}", equation, equation[i], *known.value, *dim.value);
+      return c.Mismatch("\"{}\": '{}' is {} and {}", equation, equation[i], *known.value,
+                        *dim.value);
     }
     known = known.known() && *known.value != 1 ? known : Meet(dim, known);
   }
@@ -315,7 +326,8 @@ void AddLayerRules(InferRules& rules) {
   rules["QLinearConv"] = QLinearConv;
   rules["ConvTranspose"] = ConvTranspose;
   for (const std::string_view op : {"MaxPool", "AveragePool", "LpPool"}) rules[op] = Pool;
-  for (const std::string_view op : {"GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool"}) rules[op] = GlobalPool;
+  for (const std::string_view op : {"GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool"})
+    rules[op] = GlobalPool;
   rules["Gemm"] = Gemm;
   rules["MatMul"] = MatMul;
   rules["MatMulInteger"] = MatMulInteger;

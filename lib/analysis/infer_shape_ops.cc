@@ -1,4 +1,5 @@
-// Inference for ops that rearrange a tensor or compute with shapes. Tests: tests/analysis/infer_test.cc.
+// Inference for ops that rearrange a tensor or compute with shapes. Tests:
+// tests/analysis/infer_test.cc.
 #include <algorithm>
 #include <cmath>
 
@@ -11,7 +12,9 @@ using ir::DType;
 
 // Clamps as Slice does, for one axis of known size.
 int64_t SliceCount(int64_t size, int64_t start, int64_t end, int64_t step) {
-  const auto clamp = [](int64_t v, int64_t low, int64_t high) { return std::min(std::max(v, low), high); };
+  const auto clamp = [](int64_t v, int64_t low, int64_t high) {
+    return std::min(std::max(v, low), high);
+  };
   if (start < 0) start = start < -size ? -1 : start + size;
   if (end < 0) end = end < -size ? -1 : end + size;
   if (step > 0) {
@@ -28,7 +31,8 @@ int64_t SliceCount(int64_t size, int64_t start, int64_t end, int64_t step) {
 // Where a non-empty slice of one axis begins.
 int64_t SliceStart(int64_t size, int64_t start, int64_t step) {
   if (start < 0) start = start < -size ? -1 : start + size;
-  return step > 0 ? std::clamp<int64_t>(start, 0, size) : std::clamp<int64_t>(start, 0, std::max<int64_t>(0, size - 1));
+  return step > 0 ? std::clamp<int64_t>(start, 0, size)
+                  : std::clamp<int64_t>(start, 0, std::max<int64_t>(0, size - 1));
 }
 
 Status Reshape(InferContext& c) {
@@ -36,7 +40,8 @@ Status Reshape(InferContext& c) {
   const auto wanted = c.data(1);
   if (!wanted) {
     std::optional<Dims> dims;  // the length of the shape input is the rank
-    if (c.shape(1) && c.shape(1)->size() == 1 && (*c.shape(1))[0].known() && *(*c.shape(1))[0].value <= 64) {
+    if (c.shape(1) && c.shape(1)->size() == 1 && (*c.shape(1))[0].known() &&
+        *(*c.shape(1))[0].value <= 64) {
       dims = Dims(static_cast<size_t>(std::max<int64_t>(0, *(*c.shape(1))[0].value)));
     }
     c.Set(0, c.dtype(0), dims);
@@ -51,9 +56,12 @@ Status Reshape(InferContext& c) {
       rest = i;
       y.push_back(Dim{});
     } else if (d.known() && *d.value == 0 && !op.allow_zero) {
-      if (!c.shape(0)) y.push_back(Dim{});
-      else if (i >= c.shape(0)->size()) return c.Mismatch("shape has 0 at {}, x has rank {}", i, c.shape(0)->size());
-      else y.push_back(Meet((*c.shape(0))[i], {}));
+      if (!c.shape(0))
+        y.push_back(Dim{});
+      else if (i >= c.shape(0)->size())
+        return c.Mismatch("shape has 0 at {}, x has rank {}", i, c.shape(0)->size());
+      else
+        y.push_back(Meet((*c.shape(0))[i], {}));
     } else if (d.known() && *d.value < -1) {
       return c.Mismatch("shape has {}", *d.value);
     } else {
@@ -77,7 +85,8 @@ Status Reshape(InferContext& c) {
     }
     const Dim have = Product(from, 0, from.size()), asked = Product(to, 0, to.size());
     if (rest) {
-      if (to.empty() && from.size() == 1) y[*rest] = Meet(from[0], {});
+      if (to.empty() && from.size() == 1)
+        y[*rest] = Meet(from[0], {});
       else if (have.known() && asked.known() && *asked.value > 0) {
         if (*have.value % *asked.value != 0) {
           return c.Mismatch("{} does not reshape to {}: {} elements over {}", DimsText(*c.shape(0)),
@@ -92,7 +101,8 @@ Status Reshape(InferContext& c) {
   }
   c.Set(0, c.dtype(0), y);
   // Elements of small shape vectors survive a reshape to rank 0 or 1.
-  if (const auto data = c.data(0); data && y.size() <= 1) c.SetData(op.y, {data->values, y.empty()});
+  if (const auto data = c.data(0); data && y.size() <= 1)
+    c.SetData(op.y, {data->values, y.empty()});
   const auto small = c.small(0);
   const auto dims = ir::Type::TensorOf(DType::kInt64, y).static_shape();
   if (small && dims && ir::ElementCount(*dims) == static_cast<int64_t>(small->values.size())) {
@@ -102,8 +112,8 @@ Status Reshape(InferContext& c) {
 }
 
 // Elements of a small tensor at the given strides and start, over `dims`.
-std::vector<int64_t> Strided(const std::vector<int64_t>& values, const ir::Shape& dims, const ir::Shape& strides,
-                             int64_t start) {
+std::vector<int64_t> Strided(const std::vector<int64_t>& values, const ir::Shape& dims,
+                             const ir::Shape& strides, int64_t start) {
   std::vector<int64_t> picked;
   const int64_t count = ir::ElementCount(dims).value_or(0);
   for (int64_t i = 0; i < count; ++i) {
@@ -129,7 +139,8 @@ Status Transpose(InferContext& c) {
   if (c.shape(0)) {
     const Dims& x = *c.shape(0);
     const std::vector<int64_t> perm = op.PermFor(x.size());
-    if (perm.size() != x.size()) return c.Mismatch("perm has {} axes, x has rank {}", perm.size(), x.size());
+    if (perm.size() != x.size())
+      return c.Mismatch("perm has {} axes, x has rank {}", perm.size(), x.size());
     y.emplace();
     for (const int64_t axis : perm) y->push_back(Meet(x[static_cast<size_t>(axis)], {}));
   } else if (!op.perm.empty()) {
@@ -154,7 +165,8 @@ Status Flatten(InferContext& c) {
   if (c.shape(0)) {
     const Dims& x = *c.shape(0);
     const auto rank = static_cast<int64_t>(x.size());
-    if (op.axis < -rank || op.axis > rank) return c.Mismatch("axis {} is out of range for rank {}", op.axis, rank);
+    if (op.axis < -rank || op.axis > rank)
+      return c.Mismatch("axis {} is out of range for rank {}", op.axis, rank);
     const auto axis = static_cast<size_t>(op.axis < 0 ? op.axis + rank : op.axis);
     y = {Product(x, 0, axis), Product(x, axis, x.size())};
   }
@@ -167,7 +179,8 @@ Status Squeeze(InferContext& c) {
   const auto axes = c.ints(op.axes);
   if (const auto data = c.data(0); data) {
     // Shape vectors: [n] <-> scalar is the only case that shape arithmetic meets.
-    if (op.unsqueeze ? data->scalar && axes && axes->size() == 1 : !data->scalar && data->values.size() == 1) {
+    if (op.unsqueeze ? data->scalar && axes && axes->size() == 1
+                     : !data->scalar && data->values.size() == 1) {
       c.SetData(op.y, {data->values, !op.unsqueeze});
     }
   }
@@ -190,7 +203,8 @@ Status Squeeze(InferContext& c) {
     for (const int64_t a : *axes) {
       AZ_ASSIGN_OR_RETURN(const size_t axis, Axis(a, gone.size()));
       const Dim& d = (*c.shape(0))[axis];
-      if (d.known() && *d.value != 1) return c.Mismatch("axis {} of {} is no 1", a, DimsText(*c.shape(0)));
+      if (d.known() && *d.value != 1)
+        return c.Mismatch("axis {} of {} is no 1", a, DimsText(*c.shape(0)));
       gone[axis] = true;
     }
     y.emplace();
@@ -218,7 +232,8 @@ Status Concat(InferContext& c) {
   for (size_t i = 0; i < op.xs.size(); ++i) {
     const auto data = c.data(i);
     all_data = all_data && data && !data->scalar;
-    if (all_data) joined.values.insert(joined.values.end(), data->values.begin(), data->values.end());
+    if (all_data)
+      joined.values.insert(joined.values.end(), data->values.begin(), data->values.end());
   }
   if (all_data) c.SetData(op.y, joined);
   std::optional<Dims> y;
@@ -233,14 +248,17 @@ Status Concat(InferContext& c) {
       y = x;
       continue;
     }
-    if (x.size() != y->size()) return c.Mismatch("input {} has rank {}, input 0 has {}", i, x.size(), y->size());
+    if (x.size() != y->size())
+      return c.Mismatch("input {} has rank {}, input 0 has {}", i, x.size(), y->size());
     for (size_t k = 0; k < x.size(); ++k) {
       if (k == axis) {
         int64_t sum = 0;
-        const bool known = (*y)[k].known() && x[k].known() && !__builtin_add_overflow(*(*y)[k].value, *x[k].value, &sum);
+        const bool known = (*y)[k].known() && x[k].known() &&
+                           !__builtin_add_overflow(*(*y)[k].value, *x[k].value, &sum);
         (*y)[k] = known ? Known(sum) : Dim{};
       } else if (Differ(x[k], (*y)[k])) {
-        return c.Mismatch("input {} is {} at dim {}, the inputs before it are {}", i, *x[k].value, k, *(*y)[k].value);
+        return c.Mismatch("input {} is {} at dim {}, the inputs before it are {}", i, *x[k].value,
+                          k, *(*y)[k].value);
       } else {
         (*y)[k] = Meet((*y)[k], x[k]);
       }
@@ -258,7 +276,8 @@ Status Split(InferContext& c) {
   AZ_ASSIGN_OR_RETURN(const size_t axis, Axis(op.axis, c.shape(0)->size()));
   const Dim whole = (*c.shape(0))[axis];
   const auto parts = c.ints(op.split);
-  if (parts && parts->size() != count) return c.Mismatch("{} parts for {} outputs", parts->size(), count);
+  if (parts && parts->size() != count)
+    return c.Mismatch("{} parts for {} outputs", parts->size(), count);
   for (size_t i = 0; i < count; ++i) {
     Dims y = *c.shape(0);
     y[axis] = Dim{};
@@ -267,7 +286,8 @@ Status Split(InferContext& c) {
     } else if (!op.split.given() && whole.known() && *whole.value < INT64_MAX / 2) {
       const auto n = static_cast<int64_t>(count);
       const int64_t chunk = (*whole.value + n - 1) / n;  // the last part takes what is left
-      y[axis] = Known(std::max<int64_t>(0, std::min(chunk, *whole.value - chunk * static_cast<int64_t>(i))));
+      y[axis] = Known(
+          std::max<int64_t>(0, std::min(chunk, *whole.value - chunk * static_cast<int64_t>(i))));
     }
     c.Set(i, c.dtype(0), y);
   }
@@ -294,9 +314,11 @@ Status Slice(InferContext& c) {
   }
   if (!op.steps.given()) steps = std::vector<int64_t>(axes->size(), 1);
   const bool known = starts && ends && steps;
-  if (known && (starts->size() != axes->size() || ends->size() != axes->size() || steps->size() != axes->size())) {
-    return c.Mismatch("starts, ends, axes and steps have {}, {}, {} and {} numbers, expected equal counts",
-                      starts->size(), ends->size(), axes->size(), steps->size());
+  if (known && (starts->size() != axes->size() || ends->size() != axes->size() ||
+                steps->size() != axes->size())) {
+    return c.Mismatch(
+        "starts, ends, axes and steps have {}, {}, {} and {} numbers, expected equal counts",
+        starts->size(), ends->size(), axes->size(), steps->size());
   }
   for (size_t i = 0; i < axes->size(); ++i) {
     AZ_ASSIGN_OR_RETURN(const size_t axis, Axis((*axes)[i], y.size()));
@@ -304,8 +326,10 @@ Status Slice(InferContext& c) {
     y[axis] = Dim{};
     if (!known) continue;
     if ((*steps)[i] == 0) return c.Mismatch("steps has 0");
-    if (size.known()) y[axis] = Known(SliceCount(*size.value, (*starts)[i], (*ends)[i], (*steps)[i]));
-    else if ((*starts)[i] == 0 && (*steps)[i] == 1 && (*ends)[i] >= INT32_MAX) y[axis] = Meet(size, {});  // all of it
+    if (size.known())
+      y[axis] = Known(SliceCount(*size.value, (*starts)[i], (*ends)[i], (*steps)[i]));
+    else if ((*starts)[i] == 0 && (*steps)[i] == 1 && (*ends)[i] >= INT32_MAX)
+      y[axis] = Meet(size, {});  // all of it
   }
   c.Set(0, c.dtype(0), y);
   if (const auto data = c.data(0); data && !data->scalar && known && axes->size() == 1) {
@@ -313,7 +337,8 @@ Status Slice(InferContext& c) {
     const int64_t step = (*steps)[0], start = SliceStart(size, (*starts)[0], step);
     const int64_t count = SliceCount(size, (*starts)[0], (*ends)[0], step);
     ShapeData cut;
-    for (int64_t i = 0; i < count; ++i) cut.values.push_back(data->values[static_cast<size_t>(start + i * step)]);
+    for (int64_t i = 0; i < count; ++i)
+      cut.values.push_back(data->values[static_cast<size_t>(start + i * step)]);
     c.SetData(op.y, std::move(cut));
   }
   const auto small = c.small(0);
@@ -324,7 +349,8 @@ Status Slice(InferContext& c) {
   for (size_t i = 0; i < axes->size(); ++i) {
     AZ_ASSIGN_OR_RETURN(const size_t axis, Axis((*axes)[i], strides.size()));
     // A step beyond the axis takes one element at most; clamping it keeps the products small.
-    const int64_t size = small->dims[axis], step = std::clamp<int64_t>((*steps)[i], -size - 1, size + 1);
+    const int64_t size = small->dims[axis],
+                  step = std::clamp<int64_t>((*steps)[i], -size - 1, size + 1);
     begin += SliceStart(size, (*starts)[i], step) * strides[axis];
     strides[axis] *= step;
   }
@@ -346,14 +372,16 @@ Status Shape(InferContext& c) {
   const int64_t end = std::max(start, clamp(end_given.value_or(rank)));
   c.Set(0, DType::kInt64, Dims{Known(end - start)});
   ShapeData data;
-  for (int64_t i = start; i < end; ++i) data.values.push_back(Meet((*c.shape(0))[static_cast<size_t>(i)], {}));
+  for (int64_t i = start; i < end; ++i)
+    data.values.push_back(Meet((*c.shape(0))[static_cast<size_t>(i)], {}));
   c.SetData(OutputAt(c.node, 0), std::move(data));
   return OkStatus();
 }
 
 Status Size(InferContext& c) {
   c.Set(0, DType::kInt64, Dims{});
-  if (c.shape(0)) c.SetData(OutputAt(c.node, 0), {{Product(*c.shape(0), 0, c.shape(0)->size())}, true});
+  if (c.shape(0))
+    c.SetData(OutputAt(c.node, 0), {{Product(*c.shape(0), 0, c.shape(0)->size())}, true});
   return OkStatus();
 }
 
@@ -379,7 +407,8 @@ Status ConstantOfShape(InferContext& c) {
   c.Set(0, value ? value->dtype() : DType::kFloat, y);
   const auto dims = y ? ir::Type::TensorOf(DType::kInt64, *y).static_shape() : std::nullopt;
   const auto count = dims ? ir::ElementCount(*dims) : std::nullopt;
-  if (value && ir::IsInteger(value->dtype()) && value->element_count() == 1 && count && *count <= kMaxShapeData) {
+  if (value && ir::IsInteger(value->dtype()) && value->element_count() == 1 && count &&
+      *count <= kMaxShapeData) {
     const std::vector<int64_t> values(static_cast<size_t>(*count), value->ToInts()[0]);
     c.SetInts(OutputAt(c.node, 0), value->dtype(), {*dims, values});
   }
@@ -407,7 +436,8 @@ Status Tile(InferContext& c) {
     for (const int64_t r : repeats.value_or(std::vector<int64_t>())) {
       if (r < 0) return c.Mismatch("repeats has {}", r);
     }
-    for (size_t i = 0; i < y->size(); ++i) (*y)[i] = repeats ? Times((*y)[i], Known((*repeats)[i])) : Dim{};
+    for (size_t i = 0; i < y->size(); ++i)
+      (*y)[i] = repeats ? Times((*y)[i], Known((*repeats)[i])) : Dim{};
   }
   c.Set(0, c.dtype(0), y);
   return OkStatus();
@@ -420,14 +450,16 @@ Status Pad(InferContext& c) {
     const size_t rank = y->size();
     auto pads = op.ConstantPads(c.graph, rank);
     if (!pads && !op.axes) pads = c.ints(op.pads);
-    if (pads && pads->size() != 2 * rank) return c.Mismatch("pads has {} numbers, expected {}", pads->size(), 2 * rank);
+    if (pads && pads->size() != 2 * rank)
+      return c.Mismatch("pads has {} numbers, expected {}", pads->size(), 2 * rank);
     for (size_t i = 0; i < rank; ++i) {
       if (!pads) {
         (*y)[i] = Dim{};
         continue;
       }
       int64_t both = 0;
-      if (__builtin_add_overflow((*pads)[i], (*pads)[i + rank], &both)) return c.Mismatch("pads overflow");
+      if (__builtin_add_overflow((*pads)[i], (*pads)[i + rank], &both))
+        return c.Mismatch("pads overflow");
       (*y)[i] = Plus((*y)[i], both);
       if ((*y)[i].known() && *(*y)[i].value < 0) return c.Mismatch("pads leave dim {} negative", i);
     }
@@ -486,10 +518,13 @@ Status DepthSpace(InferContext& c) {
   std::optional<Dims> y = c.shape(0);
   if (y) {
     if (y->size() != 4 || block < 1 || block > 65536) {
-      return c.Mismatch("x has rank {}, blocksize is {}; expected 4 and at least 1", y->size(), block);
+      return c.Mismatch("x has rank {}, blocksize is {}; expected 4 and at least 1", y->size(),
+                        block);
     }
     const bool to_depth = c.node.op_type == "SpaceToDepth";
-    const auto divide = [](const Dim& d, int64_t by) { return d.known() ? Known(*d.value / by) : Dim{}; };
+    const auto divide = [](const Dim& d, int64_t by) {
+      return d.known() ? Known(*d.value / by) : Dim{};
+    };
     const Dim k = Known(block);
     (*y)[1] = to_depth ? Times((*y)[1], Known(block * block)) : divide((*y)[1], block * block);
     (*y)[2] = to_depth ? divide((*y)[2], block) : Times((*y)[2], k);
@@ -517,8 +552,8 @@ Status Constant(InferContext& c) {
 Status Range(InferContext& c) {
   Dim count;
   const auto a = c.tensor(0), b = c.tensor(1), s = c.tensor(2);
-  if (a && b && s && a->element_count() == 1 && b->element_count() == 1 && s->element_count() == 1 &&
-      a->dtype() != DType::kString) {
+  if (a && b && s && a->element_count() == 1 && b->element_count() == 1 &&
+      s->element_count() == 1 && a->dtype() != DType::kString) {
     const double step = s->ToDoubles()[0];
     const double n = step == 0 ? -1 : std::ceil((b->ToDoubles()[0] - a->ToDoubles()[0]) / step);
     if (std::isfinite(n) && n < 1e15) count = Known(std::max<int64_t>(0, static_cast<int64_t>(n)));

@@ -11,7 +11,9 @@ namespace assize::analysis {
 namespace {
 
 // Every part is preceded by its length, so that no two sequences of parts give one key.
-void Add(std::string& key, const std::string& part) { key += fmt::format("{}:{};", part.size(), part); }
+void Add(std::string& key, const std::string& part) {
+  key += fmt::format("{}:{};", part.size(), part);
+}
 
 void AddTensor(std::string& key, const ir::Tensor& tensor) { Add(key, "t" + Hex(tensor.digest())); }
 
@@ -50,15 +52,19 @@ bool AddAttribute(std::string& key, const ir::Attribute& attribute) {
 
 std::optional<std::string> NodeKey(const ir::Graph& graph, ir::NodeRef ref) {
   const ir::Node& node = graph.node(ref);
-  if (!IsPure(node) || IsRandom(graph, ref) || node.has_subgraphs() || !node.unknown_fields.empty()) return std::nullopt;
+  if (!IsPure(node) || IsRandom(graph, ref) || node.has_subgraphs() || !node.unknown_fields.empty())
+    return std::nullopt;
   std::string key;
   Add(key, node.domain == "ai.onnx" ? "" : node.domain);
   Add(key, node.op_type);
   Add(key, node.overload);
   for (const ir::ValueRef input : node.inputs) {
-    if (!input) Add(key, "omitted");
-    else if (const ir::Tensor* constant = graph.ConstantOf(input)) AddTensor(key, *constant);
-    else Add(key, fmt::format("v{}.{}", input.index, input.generation));
+    if (!input)
+      Add(key, "omitted");
+    else if (const ir::Tensor* constant = graph.ConstantOf(input))
+      AddTensor(key, *constant);
+    else
+      Add(key, fmt::format("v{}.{}", input.index, input.generation));
   }
   Add(key, "outputs");
   for (const ir::ValueRef output : node.outputs) Add(key, output ? "1" : "0");

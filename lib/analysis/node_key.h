@@ -9,9 +9,10 @@
 
 namespace assize::analysis {
 
-// Op, version overload, inputs, attributes, and which outputs are in use by name. Constant inputs count by content, so
-// equal constants under two names are one. Nullopt for nodes that have no such key: those that hold subgraphs,
-// references to a function's attributes or sparse tensors, draw random numbers, or may have effects.
+// Op, version overload, inputs, attributes, and which outputs are in use by name. Constant inputs
+// count by content, so equal constants under two names are one. Nullopt for nodes that have no such
+// key: those that hold subgraphs, references to a function's attributes or sparse tensors, draw
+// random numbers, or may have effects.
 std::optional<std::string> NodeKey(const ir::Graph& graph, ir::NodeRef node);
 
 }  // namespace assize::analysis

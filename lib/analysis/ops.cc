@@ -19,18 +19,20 @@ using ops_internal::Open;
 
 namespace ops_internal {
 
-Status Open(const Graph& graph, NodeRef ref, std::initializer_list<std::string_view> ops, Inputs range) {
+Status Open(const Graph& graph, NodeRef ref, std::initializer_list<std::string_view> ops,
+            Inputs range) {
   const ir::Node& node = graph.node(ref);
   if (!ir::IsMainDomain(node.domain)) {
-    return InvalidArgument("{}: domain is \"{}\", expected ai.onnx", ir::NodeLabel(graph, ref), node.domain);
+    return InvalidArgument("{}: domain is \"{}\", expected ai.onnx", ir::NodeLabel(graph, ref),
+                           node.domain);
   }
   if (std::find(ops.begin(), ops.end(), node.op_type) == ops.end()) {
     return InvalidArgument("{}: expected {}", ir::NodeLabel(graph, ref), fmt::join(ops, " or "));
   }
   for (size_t i = 0; i < range.required; ++i) {
     if (!InputAt(node, i)) {
-      return InvalidArgument("{}: input {} is missing, expected at least {}", ir::NodeLabel(graph, ref), i,
-                             range.required);
+      return InvalidArgument("{}: input {} is missing, expected at least {}",
+                             ir::NodeLabel(graph, ref), i, range.required);
     }
   }
   if (node.inputs.size() > range.most) {
@@ -132,7 +134,8 @@ StatusOr<MatMulOp> MatMulOp::From(const Graph& graph, NodeRef ref, int64_t) {
   return MatMulOp{node.inputs[0], node.inputs[1], node.outputs[0]};
 }
 
-StatusOr<BatchNormalizationOp> BatchNormalizationOp::From(const Graph& graph, NodeRef ref, int64_t opset) {
+StatusOr<BatchNormalizationOp> BatchNormalizationOp::From(const Graph& graph, NodeRef ref,
+                                                          int64_t opset) {
   AZ_RETURN_IF_ERROR(Open(graph, ref, {"BatchNormalization"}, {5, 5}));
   const ir::Node& node = graph.node(ref);
   AttributeReader read(graph, ref);
@@ -176,11 +179,16 @@ StatusOr<PadOp> PadOp::From(const Graph& graph, NodeRef ref, int64_t opset) {
   op.x = node.inputs[0];
   op.y = node.outputs[0];
   const std::string mode = read.Text("mode", "constant");
-  if (mode == "constant") op.mode = Mode::kConstant;
-  else if (mode == "reflect") op.mode = Mode::kReflect;
-  else if (mode == "edge") op.mode = Mode::kEdge;
-  else if (mode == "wrap") op.mode = Mode::kWrap;
-  else read.Fail(fmt::format("mode is \"{}\", expected constant, reflect, edge or wrap", mode));
+  if (mode == "constant")
+    op.mode = Mode::kConstant;
+  else if (mode == "reflect")
+    op.mode = Mode::kReflect;
+  else if (mode == "edge")
+    op.mode = Mode::kEdge;
+  else if (mode == "wrap")
+    op.mode = Mode::kWrap;
+  else
+    read.Fail(fmt::format("mode is \"{}\", expected constant, reflect, edge or wrap", mode));
   if (opset < 11) {
     op.pads.attribute = read.RequiredInts("pads");
     op.value.attribute = read.Float("value", 0);
@@ -212,21 +220,22 @@ StatusOr<ClipOp> ClipOp::From(const Graph& graph, NodeRef ref, int64_t opset) {
 }
 
 StatusOr<UnaryOp> UnaryOp::From(const Graph& graph, NodeRef ref, int64_t) {
-  AZ_RETURN_IF_ERROR(Open(graph, ref,
-                          {"Relu", "Identity", "Sigmoid", "Tanh", "Abs", "Neg", "Exp", "Log", "Sqrt",
-                           "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Erf", "Not", "Softplus", "Softsign",
-                           "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh",
-                           "Atanh", "IsNaN", "HardSwish", "Mish"},
-                          {1, 1}));
+  AZ_RETURN_IF_ERROR(
+      Open(graph, ref,
+           {"Relu",     "Identity",   "Sigmoid", "Tanh",  "Abs",   "Neg",   "Exp",       "Log",
+            "Sqrt",     "Reciprocal", "Floor",   "Ceil",  "Round", "Sign",  "Erf",       "Not",
+            "Softplus", "Softsign",   "Sin",     "Cos",   "Tan",   "Asin",  "Acos",      "Atan",
+            "Sinh",     "Cosh",       "Asinh",   "Acosh", "Atanh", "IsNaN", "HardSwish", "Mish"},
+           {1, 1}));
   const ir::Node& node = graph.node(ref);
   return UnaryOp{node.op_type, node.inputs[0], node.outputs[0]};
 }
 
 StatusOr<BinaryOp> BinaryOp::From(const Graph& graph, NodeRef ref, int64_t) {
   AZ_RETURN_IF_ERROR(Open(graph, ref,
-                          {"Add", "Sub", "Mul", "Div", "Pow", "Mod", "And", "Or", "Xor", "Equal", "Greater",
-                           "Less", "GreaterOrEqual", "LessOrEqual", "BitShift", "BitwiseAnd", "BitwiseOr",
-                           "BitwiseXor", "PRelu"},
+                          {"Add", "Sub", "Mul", "Div", "Pow", "Mod", "And", "Or", "Xor", "Equal",
+                           "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "BitShift",
+                           "BitwiseAnd", "BitwiseOr", "BitwiseXor", "PRelu"},
                           {2, 2}));
   const ir::Node& node = graph.node(ref);
   return BinaryOp{node.op_type, node.inputs[0], node.inputs[1], node.outputs[0]};
@@ -256,7 +265,8 @@ StatusOr<TransposeOp> TransposeOp::From(const Graph& graph, NodeRef ref, int64_t
   TransposeOp op{node.inputs[0], node.outputs[0], read.Ints("perm")};
   std::vector<bool> seen(op.perm.size(), false);
   for (const int64_t axis : op.perm) {
-    if (axis < 0 || axis >= static_cast<int64_t>(op.perm.size()) || seen[static_cast<size_t>(axis)]) {
+    if (axis < 0 || axis >= static_cast<int64_t>(op.perm.size()) ||
+        seen[static_cast<size_t>(axis)]) {
       read.Fail(fmt::format("perm {} is no permutation", ir::ShapeText(op.perm)));
       break;
     }
@@ -292,8 +302,10 @@ StatusOr<SplitOp> SplitOp::From(const Graph& graph, NodeRef ref, int64_t opset) 
   op.x = node.inputs[0];
   op.ys = node.outputs;
   op.axis = read.Int("axis", 0);
-  if (opset < 13) op.split.attribute = read.MaybeInts("split");
-  else op.split.input = InputAt(node, 1);
+  if (opset < 13)
+    op.split.attribute = read.MaybeInts("split");
+  else
+    op.split.input = InputAt(node, 1);
   if (opset >= 18) op.num_outputs = read.MaybeInt("num_outputs");
   AZ_RETURN_IF_ERROR(read.status());
   return op;
@@ -307,8 +319,10 @@ StatusOr<SqueezeOp> SqueezeOp::From(const Graph& graph, NodeRef ref, int64_t ops
   op.unsqueeze = node.op_type == "Unsqueeze";
   op.x = node.inputs[0];
   op.y = node.outputs[0];
-  if (opset < 13) op.axes.attribute = read.MaybeInts("axes");
-  else op.axes.input = InputAt(node, 1);
+  if (opset < 13)
+    op.axes.attribute = read.MaybeInts("axes");
+  else
+    op.axes.input = InputAt(node, 1);
   if (op.unsqueeze && !op.axes.given()) read.Fail("axes are missing");
   AZ_RETURN_IF_ERROR(read.status());
   return op;
@@ -345,10 +359,11 @@ StatusOr<GatherOp> GatherOp::From(const Graph& graph, NodeRef ref, int64_t) {
 }
 
 StatusOr<ReduceOp> ReduceOp::From(const Graph& graph, NodeRef ref, int64_t opset) {
-  AZ_RETURN_IF_ERROR(Open(graph, ref,
-                          {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1",
-                           "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"},
-                          {1, 2}));
+  AZ_RETURN_IF_ERROR(
+      Open(graph, ref,
+           {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1",
+            "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"},
+           {1, 2}));
   const ir::Node& node = graph.node(ref);
   AttributeReader read(graph, ref);
   ReduceOp op;
@@ -357,8 +372,10 @@ StatusOr<ReduceOp> ReduceOp::From(const Graph& graph, NodeRef ref, int64_t opset
   op.y = node.outputs[0];
   // ReduceSum moved its axes to an input in 13, the others in 18.
   const bool as_input = opset >= (node.op_type == "ReduceSum" ? 13 : 18);
-  if (as_input) op.axes.input = InputAt(node, 1);
-  else op.axes.attribute = read.MaybeInts("axes");
+  if (as_input)
+    op.axes.input = InputAt(node, 1);
+  else
+    op.axes.attribute = read.MaybeInts("axes");
   op.keep_dims = read.Int("keepdims", 1) != 0;
   if (as_input) op.noop_with_empty_axes = read.Int("noop_with_empty_axes", 0) != 0;
   AZ_RETURN_IF_ERROR(read.status());
@@ -380,7 +397,8 @@ StatusOr<QuantizeLinearOp> QuantizeLinearOp::From(const Graph& graph, NodeRef re
   return op;
 }
 
-StatusOr<DequantizeLinearOp> DequantizeLinearOp::From(const Graph& graph, NodeRef ref, int64_t opset) {
+StatusOr<DequantizeLinearOp> DequantizeLinearOp::From(const Graph& graph, NodeRef ref,
+                                                      int64_t opset) {
   AZ_RETURN_IF_ERROR(Open(graph, ref, {"DequantizeLinear"}, {2, 3}));
   const ir::Node& node = graph.node(ref);
   AttributeReader read(graph, ref);
@@ -446,8 +464,10 @@ StatusOr<CastOp> CastOp::From(const Graph& graph, NodeRef ref, int64_t opset) {
   CastOp op{node.inputs[0], node.outputs[0]};
   const int64_t to = read.RequiredInt("to");
   if (read.status().ok()) {
-    if (to <= 0 || to > ir::kMaxDType) read.Fail(fmt::format("to is {}, expected 1 to {}", to, ir::kMaxDType));
-    else op.to = static_cast<ir::DType>(to);
+    if (to <= 0 || to > ir::kMaxDType)
+      read.Fail(fmt::format("to is {}, expected 1 to {}", to, ir::kMaxDType));
+    else
+      op.to = static_cast<ir::DType>(to);
   }
   if (opset >= 19) op.saturate = read.Int("saturate", 1) != 0;
   AZ_RETURN_IF_ERROR(read.status());

@@ -1,10 +1,11 @@
 // Typed views of ops: inputs by role, attributes with the defaults of the op's version.
 //
-// `From(graph, node, opset)` is InvalidArgument when the node is not that op, an attribute has the wrong type or
-// refers to a function's attribute, or a required input is missing. `opset` is the version that the model (or
-// function) imports for the node's domain. A view holds handles and values, no pointers into the graph; what
-// moved from attributes to inputs over the versions (Clip's bounds, Pad's pads, axes) appears as one member with
-// both forms. Tests: tests/analysis/ops_test.cc.
+// `From(graph, node, opset)` is InvalidArgument when the node is not that op, an attribute has the
+// wrong type or refers to a function's attribute, or a required input is missing. `opset` is the
+// version that the model (or function) imports for the node's domain. A view holds handles and
+// values, no pointers into the graph; what moved from attributes to inputs over the versions
+// (Clip's bounds, Pad's pads, axes) appears as one member with both forms. Tests:
+// tests/analysis/ops_test.cc.
 #pragma once
 
 #include <array>
@@ -17,8 +18,9 @@
 
 namespace assize::analysis {
 
-// The elements of `value` when they are constant in this graph: an initializer that is no input, or the result of
-// a Constant node (dense), also through Identity. Null for anything else, and for a null ref.
+// The elements of `value` when they are constant in this graph: an initializer that is no input, or
+// the result of a Constant node (dense), also through Identity. Null for anything else, and for a
+// null ref.
 std::optional<ir::Tensor> ConstantValue(const ir::Graph& graph, ir::ValueRef value);
 // Input `index` of a node, null when omitted or beyond the end.
 ir::ValueRef InputAt(const ir::Node& node, size_t index);
@@ -43,18 +45,20 @@ struct FloatArgument {
 
 enum class AutoPad { kNotSet, kSameUpper, kSameLower, kValid };
 
-// The window of a convolution or pooling. Lists may be empty in the file; Filled writes the defaults out.
+// The window of a convolution or pooling. Lists may be empty in the file; Filled writes the
+// defaults out.
 struct Window {
   std::vector<int64_t> kernel_shape;  // empty: take it from W
   std::vector<int64_t> strides, dilations;
-  std::vector<int64_t> pads;          // [begin of each axis..., end of each axis...]
+  std::vector<int64_t> pads;  // [begin of each axis..., end of each axis...]
   AutoPad auto_pad = AutoPad::kNotSet;
-  bool ceil_mode = false;             // pooling
-  // For `rank` spatial axes: strides, dilations 1 and pads 0 where absent. InvalidArgument on lists of another
-  // length, or strides, dilations, kernel sizes below 1.
+  bool ceil_mode = false;  // pooling
+  // For `rank` spatial axes: strides, dilations 1 and pads 0 where absent. InvalidArgument on lists
+  // of another length, or strides, dilations, kernel sizes below 1.
   StatusOr<Window> Filled(size_t rank) const;
-  // Sizes after a convolution or pooling over `spatial` input sizes, and pads written out (auto_pad resolved).
-  // Call on a filled window with kernel_shape. Negative or overflowing sizes are InvalidArgument.
+  // Sizes after a convolution or pooling over `spatial` input sizes, and pads written out (auto_pad
+  // resolved). Call on a filled window with kernel_shape. Negative or overflowing sizes are
+  // InvalidArgument.
   struct Extent {
     std::vector<int64_t> output;
     std::vector<int64_t> pads;
@@ -62,7 +66,7 @@ struct Window {
   StatusOr<Extent> Apply(const std::vector<int64_t>& spatial) const;
 };
 
-struct ConvOp {  // Conv; also ConvInteger and QLinearConv by their own views below
+struct ConvOp {             // Conv; also ConvInteger and QLinearConv by their own views below
   ir::ValueRef x, w, b, y;  // x [N, C, *], w [O, C/group, *K], b [O] or null
   int64_t group = 1;
   Window window;
@@ -119,20 +123,22 @@ struct MatMulOp {
 struct BatchNormalizationOp {
   ir::ValueRef x, scale, bias, mean, var, y;
   float epsilon = 1e-5f, momentum = 0.9f;
-  // Running statistics are updated from the batch: training_mode (>= 14), or further results in use (< 14).
+  // Running statistics are updated from the batch: training_mode (>= 14), or further results in use
+  // (< 14).
   bool training = false;
   // spatial = 0 (opset 7 and 8): statistics per element, not per channel.
   bool spatial = true;
-  static StatusOr<BatchNormalizationOp> From(const ir::Graph& graph, ir::NodeRef node, int64_t opset);
+  static StatusOr<BatchNormalizationOp> From(const ir::Graph& graph, ir::NodeRef node,
+                                             int64_t opset);
 };
 
 struct PadOp {
   ir::ValueRef x, y;
   enum class Mode { kConstant, kReflect, kEdge, kWrap };
   Mode mode = Mode::kConstant;
-  IntsArgument pads;      // [begin..., end...] over all axes, or over `axes`
-  FloatArgument value;    // absent: 0
-  ir::ValueRef axes;      // >= 18, may be null
+  IntsArgument pads;    // [begin..., end...] over all axes, or over `axes`
+  FloatArgument value;  // absent: 0
+  ir::ValueRef axes;    // >= 18, may be null
   // Pads over all `rank` axes [begin..., end...] when they and the axes are constant.
   std::optional<std::vector<int64_t>> ConstantPads(const ir::Graph& graph, size_t rank) const;
   static StatusOr<PadOp> From(const ir::Graph& graph, ir::NodeRef node, int64_t opset);
@@ -144,7 +150,8 @@ struct ClipOp {
   static StatusOr<ClipOp> From(const ir::Graph& graph, ir::NodeRef node, int64_t opset);
 };
 
-struct UnaryOp {  // Relu, Identity, Sigmoid, Tanh ... : one input, one output, no attributes that matter here
+struct UnaryOp {  // Relu, Identity, Sigmoid, Tanh ... : one input, one output, no attributes that
+                  // matter here
   std::string op_type;
   ir::ValueRef x, y;
   static StatusOr<UnaryOp> From(const ir::Graph& graph, ir::NodeRef node, int64_t opset);
@@ -222,8 +229,8 @@ struct ReduceOp {  // ReduceMean, ReduceSum, ReduceMax ...
 
 struct QuantizeLinearOp {
   ir::ValueRef x, scale, zero_point, y;
-  int64_t axis = 1;        // meaningless while scale is a scalar
-  int64_t block_size = 0;  // >= 21: 0 is no blocks
+  int64_t axis = 1;          // meaningless while scale is a scalar
+  int64_t block_size = 0;    // >= 21: 0 is no blocks
   int64_t output_dtype = 0;  // >= 21: 0 is taken from zero_point, or uint8
   bool saturate = true;
   static StatusOr<QuantizeLinearOp> From(const ir::Graph& graph, ir::NodeRef node, int64_t opset);
@@ -247,7 +254,7 @@ struct SoftmaxOp {  // Softmax, LogSoftmax, Hardmax
 
 struct DropoutOp {
   ir::ValueRef x, y, mask;
-  FloatArgument ratio;       // absent: 0.5
+  FloatArgument ratio;         // absent: 0.5
   ir::ValueRef training_mode;  // >= 12, may be null: false
   // The output equals the input: no training_mode, or a constant false one.
   bool IsInference(const ir::Graph& graph) const;
@@ -256,7 +263,8 @@ struct DropoutOp {
 
 struct ConstantOp {
   ir::ValueRef y;
-  // Dense value in any of its forms (value, value_float(s), value_int(s), value_string(s)); nullopt for a sparse one.
+  // Dense value in any of its forms (value, value_float(s), value_int(s), value_string(s)); nullopt
+  // for a sparse one.
   std::optional<ir::Tensor> value;
   static StatusOr<ConstantOp> From(const ir::Graph& graph, ir::NodeRef node, int64_t opset);
 };

@@ -16,8 +16,10 @@ struct Inputs {
   size_t most;
 };
 
-// The node is one of `ops` of ai.onnx, has its required inputs, not too many of them, and a first output.
-Status Open(const ir::Graph& graph, ir::NodeRef node, std::initializer_list<std::string_view> ops, Inputs inputs);
+// The node is one of `ops` of ai.onnx, has its required inputs, not too many of them, and a first
+// output.
+Status Open(const ir::Graph& graph, ir::NodeRef node, std::initializer_list<std::string_view> ops,
+            Inputs inputs);
 
 // kernel_shape, strides, dilations, pads and auto_pad; group. What is wrong is the reader's error.
 Window ReadWindow(AttributeReader& read);

@@ -1,4 +1,5 @@
-// Windows of convolutions and pooling: defaults, automatic padding, output sizes. Tests: tests/analysis/ops_test.cc.
+// Windows of convolutions and pooling: defaults, automatic padding, output sizes. Tests:
+// tests/analysis/ops_test.cc.
 #include <algorithm>
 
 #include "lib/analysis/attributes.h"
@@ -18,14 +19,16 @@ namespace {
 // Sizes above this cannot be tensors; keeping to it makes all sums below free of overflow.
 constexpr int64_t kMaxExtent = int64_t{1} << 40;
 
-Status FillList(std::vector<int64_t>& list, size_t size, int64_t fallback, int64_t least, const char* name) {
+Status FillList(std::vector<int64_t>& list, size_t size, int64_t fallback, int64_t least,
+                const char* name) {
   if (list.empty()) list.assign(size, fallback);
   if (list.size() != size) {
     return InvalidArgument("{} has {} numbers, expected {}", name, list.size(), size);
   }
   for (const int64_t v : list) {
     if (v < least || v > kMaxExtent) {
-      return InvalidArgument("{} is {}, expected {} to {}", name, ir::ShapeText(list), least, kMaxExtent);
+      return InvalidArgument("{} is {}, expected {} to {}", name, ir::ShapeText(list), least,
+                             kMaxExtent);
     }
   }
   return OkStatus();
@@ -35,7 +38,8 @@ Status CheckSpatial(const Window& window, const std::vector<int64_t>& spatial) {
   const size_t rank = spatial.size();
   if (window.kernel_shape.size() != rank || window.strides.size() != rank ||
       window.dilations.size() != rank || window.pads.size() != 2 * rank) {
-    return InvalidArgument("kernel_shape {} over {} spatial dims", ir::ShapeText(window.kernel_shape), rank);
+    return InvalidArgument("kernel_shape {} over {} spatial dims",
+                           ir::ShapeText(window.kernel_shape), rank);
   }
   for (size_t i = 0; i < rank; ++i) {
     if (spatial[i] < 0 || spatial[i] > kMaxExtent ||
@@ -61,11 +65,17 @@ Window ReadWindow(AttributeReader& read) {
   window.dilations = read.Ints("dilations");
   window.pads = read.Ints("pads");
   const std::string pad = read.Text("auto_pad", "NOTSET");
-  if (pad == "NOTSET" || pad.empty()) window.auto_pad = AutoPad::kNotSet;
-  else if (pad == "SAME_UPPER") window.auto_pad = AutoPad::kSameUpper;
-  else if (pad == "SAME_LOWER") window.auto_pad = AutoPad::kSameLower;
-  else if (pad == "VALID") window.auto_pad = AutoPad::kValid;
-  else read.Fail(fmt::format("auto_pad is \"{}\", expected NOTSET, SAME_UPPER, SAME_LOWER or VALID", pad));
+  if (pad == "NOTSET" || pad.empty())
+    window.auto_pad = AutoPad::kNotSet;
+  else if (pad == "SAME_UPPER")
+    window.auto_pad = AutoPad::kSameUpper;
+  else if (pad == "SAME_LOWER")
+    window.auto_pad = AutoPad::kSameLower;
+  else if (pad == "VALID")
+    window.auto_pad = AutoPad::kValid;
+  else
+    read.Fail(
+        fmt::format("auto_pad is \"{}\", expected NOTSET, SAME_UPPER, SAME_LOWER or VALID", pad));
   return window;
 }
 
@@ -111,8 +121,9 @@ StatusOr<Window::Extent> Window::Apply(const std::vector<int64_t>& spatial) cons
     // With ceil_mode, a last window that starts in the end padding does not count.
     if (ceil_mode && (size - 1) * strides[i] >= spatial[i] + extent.pads[i]) --size;
     if (size < 0 || slack < 0) {
-      return InvalidArgument("a window of {} over dim {} of {} with pads {} and {} leaves {}, expected at least 1",
-                             reach, i + 2, spatial[i], extent.pads[i], extent.pads[i + rank], size);
+      return InvalidArgument(
+          "a window of {} over dim {} of {} with pads {} and {} leaves {}, expected at least 1",
+          reach, i + 2, spatial[i], extent.pads[i], extent.pads[i + rank], size);
     }
     extent.output.push_back(size);
   }
@@ -123,7 +134,8 @@ StatusOr<ConvOp> ConvOp::From(const Graph& graph, NodeRef ref, int64_t) {
   AZ_RETURN_IF_ERROR(Open(graph, ref, {"Conv"}, {2, 3}));
   const ir::Node& node = graph.node(ref);
   AttributeReader read(graph, ref);
-  ConvOp op{node.inputs[0], node.inputs[1], InputAt(node, 2), node.outputs[0], ReadGroup(read), ReadWindow(read)};
+  ConvOp op{node.inputs[0],  node.inputs[1],  InputAt(node, 2),
+            node.outputs[0], ReadGroup(read), ReadWindow(read)};
   AZ_RETURN_IF_ERROR(read.status());
   return op;
 }
@@ -142,16 +154,18 @@ StatusOr<Window::Extent> ConvTransposeOp::Apply(const std::vector<int64_t>& spat
   for (size_t i = 0; i < rank; ++i) {
     const int64_t reach = (window.kernel_shape[i] - 1) * window.dilations[i] + 1;
     if (spatial[i] > kMaxExtent / window.strides[i]) {
-      return InvalidArgument("dim {} of {} times stride {} is beyond {}", i + 2, spatial[i], window.strides[i],
-                             kMaxExtent);
+      return InvalidArgument("dim {} of {} times stride {} is beyond {}", i + 2, spatial[i],
+                             window.strides[i], kMaxExtent);
     }
     const int64_t full = window.strides[i] * (spatial[i] - 1) + extra[i] + reach;
-    const bool same = window.auto_pad == AutoPad::kSameUpper || window.auto_pad == AutoPad::kSameLower;
+    const bool same =
+        window.auto_pad == AutoPad::kSameUpper || window.auto_pad == AutoPad::kSameLower;
     if (!wanted.empty() || same) {
       const int64_t size = !wanted.empty() ? wanted[i] : spatial[i] * window.strides[i];
       const int64_t total = std::max<int64_t>(0, full - size);
       const int64_t small = total / 2;
-      // SAME_UPPER puts the odd one at the end; every other mode with an output_shape at the beginning.
+      // SAME_UPPER puts the odd one at the end; every other mode with an output_shape at the
+      // beginning.
       extent.pads[i] = window.auto_pad == AutoPad::kSameUpper ? small : total - small;
       extent.pads[i + rank] = total - extent.pads[i];
       extent.output.push_back(size);
@@ -160,8 +174,9 @@ StatusOr<Window::Extent> ConvTransposeOp::Apply(const std::vector<int64_t>& spat
     if (window.auto_pad == AutoPad::kValid) extent.pads[i] = extent.pads[i + rank] = 0;
     const int64_t size = full - extent.pads[i] - extent.pads[i + rank];
     if (size < 0) {
-      return InvalidArgument("a transposed window of {} over dim {} of {} with pads {} and {} leaves {}", reach,
-                             i + 2, spatial[i], extent.pads[i], extent.pads[i + rank], size);
+      return InvalidArgument(
+          "a transposed window of {} over dim {} of {} with pads {} and {} leaves {}", reach, i + 2,
+          spatial[i], extent.pads[i], extent.pads[i + rank], size);
     }
     extent.output.push_back(size);
   }
@@ -172,9 +187,14 @@ StatusOr<ConvTransposeOp> ConvTransposeOp::From(const Graph& graph, NodeRef ref,
   AZ_RETURN_IF_ERROR(Open(graph, ref, {"ConvTranspose"}, {2, 3}));
   const ir::Node& node = graph.node(ref);
   AttributeReader read(graph, ref);
-  ConvTransposeOp op{node.inputs[0],  node.inputs[1],   InputAt(node, 2),
-                     node.outputs[0], ReadGroup(read),  ReadWindow(read),
-                     read.Ints("output_padding"), read.Ints("output_shape")};
+  ConvTransposeOp op{node.inputs[0],
+                     node.inputs[1],
+                     InputAt(node, 2),
+                     node.outputs[0],
+                     ReadGroup(read),
+                     ReadWindow(read),
+                     read.Ints("output_padding"),
+                     read.Ints("output_shape")};
   AZ_RETURN_IF_ERROR(read.status());
   return op;
 }
@@ -193,8 +213,8 @@ StatusOr<QLinearConvOp> QLinearConvOp::From(const Graph& graph, NodeRef ref, int
   AZ_RETURN_IF_ERROR(Open(graph, ref, {"QLinearConv"}, {8, 9}));
   const ir::Node& node = graph.node(ref);
   AttributeReader read(graph, ref);
-  QLinearConvOp op{node.inputs[0], node.inputs[1],   node.inputs[2],  node.inputs[3],
-                   node.inputs[4], node.inputs[5],   node.inputs[6],  node.inputs[7],
+  QLinearConvOp op{node.inputs[0],   node.inputs[1],  node.inputs[2],  node.inputs[3],
+                   node.inputs[4],   node.inputs[5],  node.inputs[6],  node.inputs[7],
                    InputAt(node, 8), node.outputs[0], ReadGroup(read), ReadWindow(read)};
   AZ_RETURN_IF_ERROR(read.status());
   return op;
@@ -205,7 +225,9 @@ StatusOr<PoolOp> PoolOp::From(const Graph& graph, NodeRef ref, int64_t) {
   const ir::Node& node = graph.node(ref);
   AttributeReader read(graph, ref);
   PoolOp op;
-  op.kind = node.op_type == "MaxPool" ? Kind::kMax : node.op_type == "LpPool" ? Kind::kLp : Kind::kAverage;
+  op.kind = node.op_type == "MaxPool"  ? Kind::kMax
+            : node.op_type == "LpPool" ? Kind::kLp
+                                       : Kind::kAverage;
   op.x = node.inputs[0];
   op.y = node.outputs[0];
   op.indices = OutputAt(node, 1);

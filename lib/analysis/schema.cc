@@ -1,4 +1,5 @@
-// Parses the table of op schemas. Its format is in scripts/make_op_schemas.py. Tests: tests/analysis/schema_test.cc.
+// Parses the table of op schemas. Its format is in scripts/make_op_schemas.py. Tests:
+// tests/analysis/schema_test.cc.
 #include "lib/analysis/schema.h"
 
 #include <algorithm>
@@ -91,15 +92,16 @@ OpSchema ParseSchema(std::string_view row, const Table& table) {
     AZ_CHECK(attribute.size() >= 3, "schemas/ops.inc: attribute \"{}\"", part);
     // A default may hold colons: it is what follows the third one.
     const size_t used = attribute[0].size() + attribute[1].size() + attribute[2].size() + 3;
-    schema.attributes.push_back({std::string(attribute[0]), static_cast<int32_t>(Number(attribute[1])),
-                                 attribute[2] == "1",
-                                 used <= part.size() ? std::string(part.substr(used)) : std::string()});
+    schema.attributes.push_back(
+        {std::string(attribute[0]), static_cast<int32_t>(Number(attribute[1])), attribute[2] == "1",
+         used <= part.size() ? std::string(part.substr(used)) : std::string()});
   }
   for (const std::string_view part : Split(fields[8], ',')) {
     const auto constraint = Split(part, ':');
     AZ_CHECK(constraint.size() == 2, "schemas/ops.inc: constraint \"{}\"", part);
-    schema.constraints.push_back({std::string(constraint[0]),
-                                  table.type_sets.at(static_cast<size_t>(Number(constraint[1]))).get()});
+    schema.constraints.push_back(
+        {std::string(constraint[0]),
+         table.type_sets.at(static_cast<size_t>(Number(constraint[1]))).get()});
   }
   return schema;
 }
@@ -117,7 +119,8 @@ Table ParseTable() {
     OpSchema schema = ParseSchema(body, table);
     int64_t& newest = table.newest[schema.domain];
     newest = std::max(newest, schema.since_version);
-    table.schemas[{schema.domain, schema.name}].push_back(std::move(schema));  // rows are in version order
+    table.schemas[{schema.domain, schema.name}].push_back(
+        std::move(schema));  // rows are in version order
   }
   return table;
 }
@@ -161,8 +164,12 @@ const OpSchema::Formal* FormalAt(const std::vector<OpSchema::Formal>& formals, s
 }
 }  // namespace
 
-const OpSchema::Formal* OpSchema::InputFormal(size_t index) const { return FormalAt(inputs, index); }
-const OpSchema::Formal* OpSchema::OutputFormal(size_t index) const { return FormalAt(outputs, index); }
+const OpSchema::Formal* OpSchema::InputFormal(size_t index) const {
+  return FormalAt(inputs, index);
+}
+const OpSchema::Formal* OpSchema::OutputFormal(size_t index) const {
+  return FormalAt(outputs, index);
+}
 
 const OpSchema* FindSchema(std::string_view domain, std::string_view op, int64_t opset) {
   const std::vector<OpSchema>* versions = Versions(domain, op);

@@ -1,8 +1,8 @@
 // Op schemas as data: what each version of each ONNX op takes and gives.
 //
-// The table is schemas/ops.inc, made from the onnx package by scripts/make_op_schemas.py and parsed on first use. It
-// holds all of ONNX, and of com.microsoft the ops that the reference evaluator runs.
-// Tests: tests/analysis/schema_test.cc.
+// The table is schemas/ops.inc, made from the onnx package by scripts/make_op_schemas.py and parsed
+// on first use. It holds all of ONNX, and of com.microsoft the ops that the reference evaluator
+// runs. Tests: tests/analysis/schema_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,9 @@ struct OpSchema {
     std::string default_text;  // empty: none
   };
   struct Constraint {
-    std::string parameter;                          // "T"
-    const std::vector<std::string>* types = nullptr;  // element type name for tensors ("float"), else the whole type
+    std::string parameter;  // "T"
+    const std::vector<std::string>* types =
+        nullptr;  // element type name for tensors ("float"), else the whole type
   };
   std::string domain, name;
   int64_t since_version = 0;
@@ -47,14 +48,15 @@ struct OpSchema {
   const Formal* OutputFormal(size_t index) const;
 };
 
-// The op as of `opset` of its domain ("ai.onnx" and "" are one): the newest version not above it. Null when there
-// is none.
+// The op as of `opset` of its domain ("ai.onnx" and "" are one): the newest version not above it.
+// Null when there is none.
 const OpSchema* FindSchema(std::string_view domain, std::string_view op, int64_t opset);
 // Every version of the op, oldest first; empty when the op is unknown.
 std::vector<const OpSchema*> SchemaVersions(std::string_view domain, std::string_view op);
 // True for the domains the table covers.
 bool IsOnnxDomain(std::string_view domain);
-// The newest opset of ai.onnx that the table knows: the largest since_version, 0 for unknown domains.
+// The newest opset of ai.onnx that the table knows: the largest since_version, 0 for unknown
+// domains.
 int64_t NewestOpset(std::string_view domain = "");
 
 }  // namespace assize::analysis

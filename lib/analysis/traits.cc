@@ -10,8 +10,9 @@
 
 namespace assize::analysis {
 bool IsRandom(const ir::Graph& graph, ir::NodeRef ref) {
-  static constexpr std::array<std::string_view, 6> kRandom = {
-      "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"};
+  static constexpr std::array<std::string_view, 6> kRandom = {"RandomNormal",  "RandomNormalLike",
+                                                              "RandomUniform", "RandomUniformLike",
+                                                              "Multinomial",   "Bernoulli"};
   const ir::Node& node = graph.node(ref);
   if (!ir::IsMainDomain(node.domain)) return false;
   if (std::find(kRandom.begin(), kRandom.end(), node.op_type) != kRandom.end()) return true;

@@ -1,6 +1,7 @@
-// Substitution of types needs no inference: whatever is 16-bit becomes float everywhere at once. Inference only tells
-// what crosses the border of a node that keeps its 16 bits. First every node is looked at, then the graphs are edited,
-// so that a refusal leaves the model as it was. Tests: tests/analysis/upcast_float16_test.cc.
+// Substitution of types needs no inference: whatever is 16-bit becomes float everywhere at once.
+// Inference only tells what crosses the border of a node that keeps its 16 bits. First every node
+// is looked at, then the graphs are edited, so that a refusal leaves the model as it was. Tests:
+// tests/analysis/upcast_float16_test.cc.
 #include "lib/analysis/upcast_float16.h"
 
 #include <algorithm>
@@ -51,7 +52,8 @@ ir::Tensor Upcast(const ir::Tensor& tensor) {
   const bool half = tensor.dtype() == DType::kFloat16;
   constexpr size_t kPiece = 1 << 18;
   ParallelFor(static_cast<int64_t>((source.size() + kPiece - 1) / kPiece), [&](int64_t piece) {
-    const size_t begin = static_cast<size_t>(piece) * kPiece, end = std::min(source.size(), begin + kPiece);
+    const size_t begin = static_cast<size_t>(piece) * kPiece,
+                 end = std::min(source.size(), begin + kPiece);
     for (size_t i = begin; i < end; ++i) {
       const float value = half ? ir::HalfToFloat(source[i]) : ir::Bfloat16ToFloat(source[i]);
       std::memcpy(&bytes[i * sizeof(float)], &value, sizeof value);
@@ -62,7 +64,8 @@ ir::Tensor Upcast(const ir::Tensor& tensor) {
 
 int64_t OpsetOf(const std::vector<ir::OpsetImport>& imports, std::string_view domain) {
   for (const ir::OpsetImport& import : imports) {
-    if (import.domain == domain || (IsMainDomain(import.domain) && IsMainDomain(domain))) return import.version;
+    if (import.domain == domain || (IsMainDomain(import.domain) && IsMainDomain(domain)))
+      return import.version;
   }
   return 1;
 }
@@ -103,14 +106,16 @@ class Rewriter {
  private:
   using NameSet = std::set<std::string, std::less<>>;
 
-  // ---- what the file says -------------------------------------------------------------------------------
+  // ---- what the file says
+  // -------------------------------------------------------------------------------
 
   // Attributes of a function that its body uses as an element type.
   void CollectTypeParameters(const ir::Function& function) {
     NameSet& names = type_parameters_[{function.domain, function.name, function.overload}];
     for (const NodeRef ref : function.body.nodes()) {
       for (const ir::Attribute& attribute : function.body.node(ref).attributes) {
-        if (!attribute.ref_name.empty() && IsTypeAttribute(attribute.name)) names.insert(attribute.ref_name);
+        if (!attribute.ref_name.empty() && IsTypeAttribute(attribute.name))
+          names.insert(attribute.ref_name);
       }
     }
   }
@@ -128,7 +133,9 @@ class Rewriter {
     // Inference has no rule for BitCast, and its result may be 16-bit out of nothing that was.
     for (const NodeRef ref : graph.nodes()) {
       const ir::Node& node = graph.node(ref);
-      const ir::Attribute* const to = IsMainDomain(node.domain) && node.op_type == "BitCast" ? node.FindAttribute("to") : nullptr;
+      const ir::Attribute* const to = IsMainDomain(node.domain) && node.op_type == "BitCast"
+                                          ? node.FindAttribute("to")
+                                          : nullptr;
       const auto* const number = to != nullptr ? std::get_if<int64_t>(&to->value) : nullptr;
       if (number == nullptr || node.outputs.empty() || !node.outputs[0]) continue;
       types[node.outputs[0]] = Type::TensorOf(static_cast<DType>(*number));
@@ -147,7 +154,8 @@ class Rewriter {
     return found == types.end() ? unset : found->second;
   }
 
-  // ---- first: which nodes keep their 16 bits ------------------------------------------------------------
+  // ---- first: which nodes keep their 16 bits
+  // ------------------------------------------------------------
 
   Status Look(const Graph& graph, const std::vector<ir::OpsetImport>& imports, bool is_main) {
     if (is_main) AZ_RETURN_IF_ERROR(CheckSignature(graph));
@@ -159,14 +167,16 @@ class Rewriter {
       });
       AZ_RETURN_IF_ERROR(inner);
       if (model_.FindFunction(node.domain, node.op_type, node.overload) != nullptr) continue;
-      const OpSchema* const schema = FindSchema(node.domain, node.op_type, OpsetOf(imports, node.domain));
+      const OpSchema* const schema =
+          FindSchema(node.domain, node.op_type, OpsetOf(imports, node.domain));
       if (schema == nullptr) {
         AZ_RETURN_IF_ERROR(LookAtUnknown(graph, ref));
       } else if (NeedsBits(graph, node, *schema)) {
         for (const auto* list : {&node.inputs, &node.outputs}) {
           for (const ValueRef value : *list) {
             const Type& type = TypeOf(graph, value);
-            if (Is16(type) && !type.is_tensor()) return RefuseContainer(graph.value(value).name, type);
+            if (Is16(type) && !type.is_tensor())
+              return RefuseContainer(graph.value(value).name, type);
           }
         }
         kept_[&graph].insert(ref);
@@ -178,8 +188,9 @@ class Rewriter {
 
   // A Cast cannot stand at the border of a sequence, an optional or a map.
   Status RefuseContainer(const std::string& name, const Type& type) const {
-    return FailedPrecondition("value \"{}\" is {}: only tensors of 16-bit floats can be cast where they must stay 16-bit",
-                              name, ir::TypeText(type));
+    return FailedPrecondition(
+        "value \"{}\" is {}: only tensors of 16-bit floats can be cast where they must stay 16-bit",
+        name, ir::TypeText(type));
   }
 
   Status CheckSignature(const Graph& graph) const {
@@ -192,7 +203,8 @@ class Rewriter {
     return OkStatus();
   }
 
-  // BitCast sees the bits, a decimal text has as many digits as the type is precise, and some ops know no float.
+  // BitCast sees the bits, a decimal text has as many digits as the type is precise, and some ops
+  // know no float.
   bool NeedsBits(const Graph& graph, const ir::Node& node, const OpSchema& schema) const {
     const auto is16 = [&](ValueRef value) { return Is16(TypeOf(graph, value)); };
     const bool touches = std::any_of(node.inputs.begin(), node.inputs.end(), is16) ||
@@ -208,7 +220,8 @@ class Rewriter {
       if (formal == nullptr || !is16(value) || !TypeOf(graph, value).is_tensor()) return false;
       const OpSchema::Constraint* const constraint = schema.FindConstraint(formal->type);
       if (constraint == nullptr) return formal->type == "float16" || formal->type == "bfloat16";
-      return std::find(constraint->types->begin(), constraint->types->end(), "float") == constraint->types->end();
+      return std::find(constraint->types->begin(), constraint->types->end(), "float") ==
+             constraint->types->end();
     };
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (takes_no_float(node.inputs[i], schema.InputFormal(i))) return true;
@@ -228,7 +241,8 @@ class Rewriter {
     };
     const auto refuse = [&](ValueRef value) {
       return FailedPrecondition(
-          "{}: op {}.{} is not known, and the type of its value \"{}\" is not either: 16-bit floats beside it cannot "
+          "{}: op {}.{} is not known, and the type of its value \"{}\" is not either: 16-bit "
+          "floats beside it cannot "
           "be told from others",
           ir::NodeLabel(graph, ref), node.domain, node.op_type, graph.value(value).name);
     };
@@ -241,8 +255,9 @@ class Rewriter {
       if (graph.value(value).graph_output_uses > 0) return refuse(value);
       for (const ir::Use& use : graph.value(value).uses) {
         const ir::Node& reader = graph.node(use.node);
-        const bool known = IsMainDomain(reader.domain) || !SchemaVersions(reader.domain, reader.op_type).empty() ||
-                           model_.FindFunction(reader.domain, reader.op_type, reader.overload) != nullptr;
+        const bool known =
+            IsMainDomain(reader.domain) || !SchemaVersions(reader.domain, reader.op_type).empty() ||
+            model_.FindFunction(reader.domain, reader.op_type, reader.overload) != nullptr;
         if (known || use.capture) return refuse(value);
       }
     }
@@ -270,17 +285,20 @@ class Rewriter {
       if (!value.initializer || !Is16(value.initializer->tensor.dtype())) continue;
       if (value.is_input || value.graph_output_uses > 0 || value.uses.empty() || !is_main) continue;
       if (value.initializer->tensor.element_count() < kLargeTableElements) continue;
-      const bool gathered = std::all_of(value.uses.begin(), value.uses.end(), [&](const ir::Use& use) {
-        const ir::Node& node = graph.node(use.node);
-        return !use.capture && use.index == 0 && IsMainDomain(node.domain) && node.op_type == "Gather";
-      });
+      const bool gathered =
+          std::all_of(value.uses.begin(), value.uses.end(), [&](const ir::Use& use) {
+            const ir::Node& node = graph.node(use.node);
+            return !use.capture && use.index == 0 && IsMainDomain(node.domain) &&
+                   node.op_type == "Gather";
+          });
       if (!gathered) continue;
       tables_[&graph].insert(ref);
       for (const ir::Use& use : value.uses) kept_[&graph].insert(use.node);
     }
   }
 
-  // ---- then: the edits ----------------------------------------------------------------------------------
+  // ---- then: the edits
+  // ----------------------------------------------------------------------------------
 
   void Change(ir::Editor& edit, bool is_main) {
     const Graph& graph = edit.graph();
@@ -301,12 +319,14 @@ class Rewriter {
       signature.insert(graph.inputs().begin(), graph.inputs().end());
       signature.insert(old_outputs.begin(), old_outputs.end());
     }
-    for (const ValueRef value : graph.values()) ChangeValue(edit, value, tables_[&graph], signature);
+    for (const ValueRef value : graph.values())
+      ChangeValue(edit, value, tables_[&graph], signature);
     if (is_main) {
       for (const ValueRef input : std::vector<ValueRef>(graph.inputs())) {
         if (!types16.contains(input)) continue;
         borders.bits16.insert(input);
-        if (!graph.value(input).uses.empty()) AddUpcast(edit, input, graph.first_node(), kept, borders);
+        if (!graph.value(input).uses.empty())
+          AddUpcast(edit, input, graph.first_node(), kept, borders);
       }
     }
     FindNarrowing(graph, kept, borders);
@@ -318,8 +338,10 @@ class Rewriter {
       }
       if (borders.casts.contains(ref)) continue;
       const ir::Node& node = graph.node(ref);
-      const ir::Function* const called = model_.FindFunction(node.domain, node.op_type, node.overload);
-      const std::vector<ir::Attribute> attributes = node.has_subgraphs() ? std::vector<ir::Attribute>() : node.attributes;
+      const ir::Function* const called =
+          model_.FindFunction(node.domain, node.op_type, node.overload);
+      const std::vector<ir::Attribute> attributes =
+          node.has_subgraphs() ? std::vector<ir::Attribute>() : node.attributes;
       for (ir::Attribute attribute : attributes) {
         const bool names_type = called != nullptr ? Parameters(*called).contains(attribute.name)
                                                   : IsTypeAttribute(attribute.name);
@@ -331,30 +353,37 @@ class Rewriter {
   }
 
   struct Borders {
-    bool keep_outputs = false;                // the graph's outputs stay what they were
-    std::set<ValueRef> bits16;                // values that are still 16-bit
-    std::map<ValueRef, ValueRef> source_of;   // a Cast's float result -> the 16-bit value it came from
-    std::set<NodeRef> casts;                  // added here, or found where one is needed
+    bool keep_outputs = false;  // the graph's outputs stay what they were
+    std::set<ValueRef> bits16;  // values that are still 16-bit
+    std::map<ValueRef, ValueRef>
+        source_of;            // a Cast's float result -> the 16-bit value it came from
+    std::set<NodeRef> casts;  // added here, or found where one is needed
   };
 
   static bool IsCast(const ir::Node& node, DType& to) {
-    if (!IsMainDomain(node.domain) || node.op_type != "Cast" || node.inputs.size() != 1) return false;
+    if (!IsMainDomain(node.domain) || node.op_type != "Cast" || node.inputs.size() != 1)
+      return false;
     const ir::Attribute* const attribute = node.FindAttribute("to");
-    const auto* const number = attribute != nullptr ? std::get_if<int64_t>(&attribute->value) : nullptr;
+    const auto* const number =
+        attribute != nullptr ? std::get_if<int64_t>(&attribute->value) : nullptr;
     if (number != nullptr) to = static_cast<DType>(*number);
     return number != nullptr;
   }
 
-  // Casts of the source from float to what a node that keeps its 16 bits, or an output of the model, wants.
+  // Casts of the source from float to what a node that keeps its 16 bits, or an output of the
+  // model, wants.
   void FindNarrowing(const Graph& graph, const std::set<NodeRef>& kept, Borders& borders) const {
     for (const NodeRef ref : graph.nodes()) {
       const ir::Node& node = graph.node(ref);
       DType to = DType::kUndefined;
-      if (!IsCast(node, to) || !Is16(to) || TypeOf(graph, node.inputs[0]).dtype != DType::kFloat) continue;
+      if (!IsCast(node, to) || !Is16(to) || TypeOf(graph, node.inputs[0]).dtype != DType::kFloat)
+        continue;
       const ir::Value& result = graph.value(node.outputs[0]);
-      const bool wanted = std::all_of(result.uses.begin(), result.uses.end(),
-                                      [&](const ir::Use& use) { return !use.capture && kept.contains(use.node); });
-      if (!wanted || (result.graph_output_uses > 0 && !borders.keep_outputs) || !result.used()) continue;
+      const bool wanted =
+          std::all_of(result.uses.begin(), result.uses.end(),
+                      [&](const ir::Use& use) { return !use.capture && kept.contains(use.node); });
+      if (!wanted || (result.graph_output_uses > 0 && !borders.keep_outputs) || !result.used())
+        continue;
       borders.casts.insert(ref);
       borders.bits16.insert(node.outputs[0]);
     }
@@ -364,7 +393,8 @@ class Rewriter {
                    const std::set<ValueRef>& signature) {
     const ir::Value& value = edit.graph().value(ref);
     if (tables.contains(ref)) return;
-    if (value.is_input && signature.contains(ref)) return;  // its default, if it has one, is of the input's type
+    if (value.is_input && signature.contains(ref))
+      return;  // its default, if it has one, is of the input's type
     if (Is16(value.type) && !signature.contains(ref)) edit.SetType(ref, Upcast(value.type));
     if (value.initializer && Is16(value.initializer->tensor.dtype())) {
       edit.ReplaceInitializer(ref, Upcast(value.initializer->tensor));
@@ -375,7 +405,8 @@ class Rewriter {
       sparse.values = Upcast(sparse.values);
       const std::string name = value.name;
       const Type type = value.type;
-      const ValueRef changed = edit.SetSparseInitializer(edit.UniqueName(name + "_float"), std::move(sparse));
+      const ValueRef changed =
+          edit.SetSparseInitializer(edit.UniqueName(name + "_float"), std::move(sparse));
       edit.SetType(changed, type);
       edit.ReplaceAllUses(ref, changed);
       edit.RemoveValue(ref);
@@ -433,13 +464,16 @@ class Rewriter {
     return edit.output(cast);
   }
 
-  // All that reads `from`, a 16-bit value, reads it through a Cast to float: the source's, where nothing else reads it.
-  void AddUpcast(ir::Editor& edit, ValueRef from, NodeRef before, const std::set<NodeRef>& kept, Borders& borders) {
+  // All that reads `from`, a 16-bit value, reads it through a Cast to float: the source's, where
+  // nothing else reads it.
+  void AddUpcast(ir::Editor& edit, ValueRef from, NodeRef before, const std::set<NodeRef>& kept,
+                 Borders& borders) {
     const Graph& graph = edit.graph();
     const std::vector<ir::Use> uses = graph.value(from).uses;
     const bool done = std::all_of(uses.begin(), uses.end(), [&](const ir::Use& use) {
       DType to = DType::kUndefined;
-      return !use.capture && (kept.contains(use.node) || (IsCast(graph.node(use.node), to) && to == DType::kFloat));
+      return !use.capture &&
+             (kept.contains(use.node) || (IsCast(graph.node(use.node), to) && to == DType::kFloat));
     });
     if (done && (borders.keep_outputs || graph.value(from).graph_output_uses == 0)) {
       for (const ir::Use& use : uses) {
@@ -449,8 +483,8 @@ class Rewriter {
       }
       return;
     }
-    const ValueRef result = AddCast(edit, from, edit.UniqueName(graph.value(from).name + "_float"), DType::kFloat,
-                                    graph.value(from).type, before, borders);
+    const ValueRef result = AddCast(edit, from, edit.UniqueName(graph.value(from).name + "_float"),
+                                    DType::kFloat, graph.value(from).type, before, borders);
     const std::vector<ValueRef> outputs = graph.outputs();
     edit.ReplaceAllUses(from, result);
     edit.SetInput(graph.value(result).producer, 0, from);
@@ -459,8 +493,8 @@ class Rewriter {
   }
 
   // A node that keeps its 16 bits: they are made for it before and widened behind it.
-  void Surround(ir::Editor& edit, NodeRef ref, const std::map<ValueRef, Type>& types16, const std::set<NodeRef>& kept,
-                Borders& borders) {
+  void Surround(ir::Editor& edit, NodeRef ref, const std::map<ValueRef, Type>& types16,
+                const std::set<NodeRef>& kept, Borders& borders) {
     const Graph& graph = edit.graph();
     bool touches = false;
     for (size_t i = 0; i < graph.node(ref).inputs.size(); ++i) {
@@ -475,8 +509,10 @@ class Rewriter {
       if (type == types16.end()) continue;
       touches = true;
       if (borders.bits16.contains(value) || !type->second.is_tensor()) continue;
-      const std::string name = edit.UniqueName(graph.value(value).name + "_" + std::string(NameOf(type->second.dtype)));
-      edit.SetInput(ref, i, AddCast(edit, value, name, type->second.dtype, type->second, ref, borders));
+      const std::string name =
+          edit.UniqueName(graph.value(value).name + "_" + std::string(NameOf(type->second.dtype)));
+      edit.SetInput(ref, i,
+                    AddCast(edit, value, name, type->second.dtype, type->second, ref, borders));
     }
     for (const ValueRef value : std::vector<ValueRef>(graph.node(ref).outputs)) {
       const auto type = value ? types16.find(value) : types16.end();
@@ -493,22 +529,25 @@ class Rewriter {
     if (touches) ++counts_.nodes_kept;
   }
 
-  // Outputs of the main graph keep name and type: a Cast back, unless they still are what they were.
-  void RestoreOutputs(ir::Editor& edit, const std::vector<ValueRef>& outputs, const std::map<ValueRef, Type>& types16,
-                      Borders& borders) {
+  // Outputs of the main graph keep name and type: a Cast back, unless they still are what they
+  // were.
+  void RestoreOutputs(ir::Editor& edit, const std::vector<ValueRef>& outputs,
+                      const std::map<ValueRef, Type>& types16, Borders& borders) {
     const Graph& graph = edit.graph();
     std::map<ValueRef, ValueRef> made;
     for (size_t i = 0; i < outputs.size(); ++i) {
       const ValueRef value = outputs[i];
       const auto type = types16.find(value);
-      if (type == types16.end() || borders.bits16.contains(value) || !type->second.is_tensor()) continue;
+      if (type == types16.end() || borders.bits16.contains(value) || !type->second.is_tensor())
+        continue;
       if (const auto found = made.find(value); found != made.end()) {
         edit.SetOutput(i, found->second);
         continue;
       }
       const ir::Value before = graph.value(value);
       edit.Rename(value, edit.UniqueName(before.name + "_float"));
-      const ValueRef result = AddCast(edit, value, before.name, type->second.dtype, type->second, {}, borders);
+      const ValueRef result =
+          AddCast(edit, value, before.name, type->second.dtype, type->second, {}, borders);
       edit.SetType(result, before.type);
       edit.SetValueDoc(result, before.doc, before.metadata, before.unknown_fields);
       edit.SetValueInfo(result, before.has_value_info);
@@ -531,7 +570,8 @@ class Rewriter {
     };
     for (const NodeRef ref : graph.nodes()) {
       const ir::Node& node = graph.node(ref);
-      const bool is_cast = IsMainDomain(node.domain) && (node.op_type == "Cast" || node.op_type == "CastLike");
+      const bool is_cast =
+          IsMainDomain(node.domain) && (node.op_type == "Cast" || node.op_type == "CastLike");
       if (!is_cast || kept.contains(ref) || borders.casts.contains(ref)) continue;
       if (model_.FindFunction(node.domain, node.op_type, node.overload) != nullptr) continue;
       const ValueRef from = node.inputs.empty() ? ValueRef() : node.inputs[0];

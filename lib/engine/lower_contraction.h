@@ -1,5 +1,5 @@
-// What an 8-bit convolution or matrix product needs besides its unit. Tests:
-// tests/engine/int8_test.cc.
+// What a convolution or matrix product needs besides its unit. Tests: tests/engine/int8_test.cc,
+// tests/engine/contraction_test.cc.
 #pragma once
 
 #include <vector>

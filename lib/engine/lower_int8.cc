@@ -6,13 +6,12 @@
 // where the model quantizes the layer before the residual comes, with that rounding in between.
 // The sum is an exact 32-bit integer. A source zero point goes into d where no padding is (padding
 // is the real 0, not the byte 0); elsewhere oneDNN compensates. Tests: tests/engine/int8_test.cc.
-#include "lib/engine/lower_contraction.h"
-
 #include <algorithm>
 #include <cmath>
 
 #include "lib/engine/dnnl_steps.h"
 #include "lib/engine/kernels/int8.h"
+#include "lib/engine/lower_contraction.h"
 #include "lib/support/parallel.h"
 
 namespace assize::engine {

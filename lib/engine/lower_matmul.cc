@@ -88,8 +88,8 @@ bool Lowering::LowerMatMul(const Unit& unit) {
             stored[static_cast<size_t>(trans_b ? column * k + i : i * columns + column)];
       }
     }
-    ContractionGeometry geometry{a,     ir::Tensor::Of<int8_t>({columns, k}, turned), 1, {}, {}, {}, {},
-                          y_dims};
+    ContractionGeometry geometry{
+        a, ir::Tensor::Of<int8_t>({columns, k}, turned), 1, {}, {}, {}, {}, y_dims};
     geometry.scale = scale, geometry.shift = shift;
     return LowerInt8(unit, geometry);
   }

@@ -36,8 +36,8 @@ Status CheckCatalogs(const recipe::Recipe& recipe) {
   const std::vector<std::string> known = evidence::CatalogNames();
   for (const std::string& catalog : recipe.evidence) {
     if (std::find(known.begin(), known.end(), catalog) == known.end()) {
-      return recipe.evidence_place.At(
-          InvalidArgument("evidence: unknown catalog \"{}\"{}", catalog, DidYouMean(catalog, known)));
+      return recipe.evidence_place.At(InvalidArgument("evidence: unknown catalog \"{}\"{}", catalog,
+                                                      DidYouMean(catalog, known)));
     }
   }
   return OkStatus();
@@ -65,12 +65,14 @@ StatusOr<Prepared> Prepare(const BuildRequest& request) {
   if (!source.ok()) return recipe.model.place.At(source.status());
   ready.source = *std::move(source);
   if (const auto missing = NotExecutable(ready.source.model()); !missing.empty()) {
-    return recipe.model.place.At(Unimplemented(
-        "the model cannot be judged: nothing here runs {}; `assize opt` carries such ops through untouched",
-        fmt::join(missing, ", ")));
+    return recipe.model.place.At(
+        Unimplemented("the model cannot be judged: nothing here runs {}; `assize opt` carries such "
+                      "ops through untouched",
+                      fmt::join(missing, ", ")));
   }
   if (ready.pipeline.NeedsCalibration() && recipe.FindSplit("calibration") == nullptr) {
-    return InvalidArgument("{}: a pass needs calibration rows, and data.splits has no calibration", recipe.origin);
+    return InvalidArgument("{}: a pass needs calibration rows, and data.splits has no calibration",
+                           recipe.origin);
   }
   AZ_ASSIGN_OR_RETURN(ready.data, LoadRecipeData(recipe, ready.source.model()));
 
@@ -93,11 +95,13 @@ StatusOr<Prepared> Prepare(const BuildRequest& request) {
     AZ_ASSIGN_OR_RETURN(const Digest digest, Sha256OfFile(recipe.Resolve(split.rows_file)));
     withheld[split.rows_file] = Hex(digest);
   }
-  plan.recipe_yaml = DumpYaml(evidence::WithholdPaths(recipe::EffectiveRecipe(effective), withheld));
+  plan.recipe_yaml =
+      DumpYaml(evidence::WithholdPaths(recipe::EffectiveRecipe(effective), withheld));
   return ready;
 }
 
-StatusOr<eval::Report> EvaluateBoth(const Prepared& ready, const ir::Model& result, Progress& progress) {
+StatusOr<eval::Report> EvaluateBoth(const Prepared& ready, const ir::Model& result,
+                                    Progress& progress) {
   const data::Dataset& set = ready.data.SetOf("evaluation");
   const std::vector<int64_t>& rows = *ready.data.RowsOf("evaluation");
   return Measure({result, set}, Subject{ready.source.model(), set},
@@ -124,8 +128,8 @@ StatusOr<std::vector<trust::PublicKey>> LoadPublicKeys(const std::vector<std::st
 }
 
 // From the reserved version to the published release; any error ends the build as ABORTED.
-Status Produce(Prepared& ready, const BuildRequest& request, const Clock& clock, release::Build& build,
-               BuildResult& result, Progress& progress) {
+Status Produce(Prepared& ready, const BuildRequest& request, const Clock& clock,
+               release::Build& build, BuildResult& result, Progress& progress) {
   const int64_t began = clock.MonotonicMicros();
   evidence::BuildFacts facts;
   facts.started_at = clock.NowSeconds();
@@ -150,15 +154,17 @@ Status Produce(Prepared& ready, const BuildRequest& request, const Clock& clock,
   AZ_ASSIGN_OR_RETURN(const std::vector<std::string> made, ListFiles(artifacts.path()));
   if (!made.empty()) {
     // Artifacts hold outputs per row, which never enter a release.
-    return InvalidArgument("{}: a pass writes files of its own ({}): run it with `assize opt`, not in a release",
-                           ready.recipe.origin, made.front());
+    return InvalidArgument(
+        "{}: a pass writes files of its own ({}): run it with `assize opt`, not in a release",
+        ready.recipe.origin, made.front());
   }
   result.records = run.records;
   result.diagnostics = run.diagnostics;
 
   AZ_ASSIGN_OR_RETURN(facts.result, WriteModel(model, JoinPath(build.model_folder(), kModelFile)));
   // What is judged is what was written, read back from the file.
-  AZ_ASSIGN_OR_RETURN(const LoadedModel written, LoadModel(JoinPath(build.model_folder(), kModelFile)));
+  AZ_ASSIGN_OR_RETURN(const LoadedModel written,
+                      LoadModel(JoinPath(build.model_folder(), kModelFile)));
   facts.evaluated_at = clock.NowSeconds();
   AZ_ASSIGN_OR_RETURN(facts.report, EvaluateBoth(ready, written.model(), progress));
 
@@ -168,12 +174,14 @@ Status Produce(Prepared& ready, const BuildRequest& request, const Clock& clock,
   facts.tools.push_back({"assize", ASSIZE_VERSION, ""});
   facts.instruction_set = engine::InstructionSet();
   if (facts.report.groups == 0) {
-    facts.limits.push_back("Samples were taken as independent: the data names no groups (persons).");
+    facts.limits.push_back(
+        "Samples were taken as independent: the data names no groups (persons).");
   }
   facts.finished_at = clock.NowSeconds();
   facts.measurements = Measurements(clock.MonotonicMicros() - began);
   result.comparison = {ready.plan.source, facts.result, facts.report};
-  AZ_ASSIGN_OR_RETURN(const release::Published published, build.Finish(facts, kModelFile, ready.data.paths));
+  AZ_ASSIGN_OR_RETURN(const release::Published published,
+                      build.Finish(facts, kModelFile, ready.data.paths));
   result.release = published.path;
   result.verdict = published.verdict;
   result.sentence = published.sentence;
@@ -187,7 +195,8 @@ StatusOr<BuildResult> RunBuild(const BuildRequest& request, Progress& progress) 
   const Clock& clock = request.clock != nullptr ? *request.clock : SystemClock();
   AZ_ASSIGN_OR_RETURN(Prepared ready, Prepare(request));
   AZ_ASSIGN_OR_RETURN(const BuildKeys keys, LoadBuildKeys(ready.recipe, request.passphrase));
-  AZ_ASSIGN_OR_RETURN(const std::vector<trust::PublicKey> known, LoadPublicKeys(request.known_keys));
+  AZ_ASSIGN_OR_RETURN(const std::vector<trust::PublicKey> known,
+                      LoadPublicKeys(request.known_keys));
   AZ_RETURN_IF_ERROR(CheckInterrupted());
   const release::Store store(request.store);
   AZ_ASSIGN_OR_RETURN(release::Build build, store.Begin(ready.plan, keys.roles, clock, known));
@@ -196,9 +205,11 @@ StatusOr<BuildResult> RunBuild(const BuildRequest& request, Progress& progress) 
   if (const Status status = Produce(ready, request, clock, build, result, progress); !status.ok()) {
     // The reason goes into the journal by its kind only: messages may quote the user's files.
     const Status aborted = build.Abort(absl::StatusCodeToString(status.code()));
-    return aborted.ok() ? status
-                        : MakeStatus(status.code(), Message(status) + "; and the journal could not be closed: " +
-                                                        Message(aborted));
+    return aborted.ok()
+               ? status
+               : MakeStatus(status.code(),
+                            Message(status) +
+                                "; and the journal could not be closed: " + Message(aborted));
   }
   return result;
 }
@@ -209,8 +220,9 @@ StatusOr<BuildPlan> PlanBuild(const BuildRequest& request, Progress&) {
   plan.json["release"] = {{"name", ready.plan.name}, {"version", ready.plan.version}};
   plan.json["pipeline"] = ready.plan.pipeline;
   plan.json["source"] = ModelFactsJson(ready.plan.source);
-  plan.text = fmt::format("{} {}: {} ({} nodes, {} weight bytes)\n", ready.plan.name, ready.plan.version,
-                          ready.recipe.model.path, ready.plan.source.nodes, ready.plan.source.weight_bytes);
+  plan.text =
+      fmt::format("{} {}: {} ({} nodes, {} weight bytes)\n", ready.plan.name, ready.plan.version,
+                  ready.recipe.model.path, ready.plan.source.nodes, ready.plan.source.weight_bytes);
   plan.text += "passes\n";
   plan.json["passes"] = Json::array();
   for (const pass::Pipeline::Stage& stage : ready.pipeline.stages()) {
@@ -229,10 +241,11 @@ StatusOr<BuildPlan> PlanBuild(const BuildRequest& request, Progress&) {
   for (const data::SplitRecord& record : ready.data.splits.records) {
     plan.json["splits"].push_back(record.ToJson());
     if (record.name == "evaluation") evaluation_rows = record.rows;
-    plan.text += fmt::format("  {:<12} {} rows of {}{}\n", record.name, record.rows, record.from,
-                             record.dropped_overlap > 0
-                                 ? fmt::format("; {} dropped: they also occur in evaluation", record.dropped_overlap)
-                                 : "");
+    plan.text += fmt::format(
+        "  {:<12} {} rows of {}{}\n", record.name, record.rows, record.from,
+        record.dropped_overlap > 0
+            ? fmt::format("; {} dropped: they also occur in evaluation", record.dropped_overlap)
+            : "");
   }
   plan.text += "criteria\n";
   plan.json["criteria"] = Json::array();
@@ -245,7 +258,8 @@ StatusOr<BuildPlan> PlanBuild(const BuildRequest& request, Progress&) {
     plan.json["criteria"].push_back(std::move(json));
     plan.text += "  " + need.text;
     if (need.of == "samples" && need.samples > evaluation_rows) {
-      plan.text += fmt::format("; evaluation has {}, so this stays UNDECIDED at best", evaluation_rows);
+      plan.text +=
+          fmt::format("; evaluation has {}, so this stays UNDECIDED at best", evaluation_rows);
     }
     plan.text += "\n";
   }

@@ -1,7 +1,6 @@
 // The before/after table. Tests: tests/flow/comparison_test.cc.
 #include "lib/flow/comparison.h"
 
-
 namespace assize::flow {
 namespace {
 
@@ -26,7 +25,9 @@ std::string Row(const std::string& what, const std::string& before, const std::s
 
 std::string CountRow(const std::string& what, int64_t before, int64_t after) {
   const std::string change =
-      before == 0 ? "" : fmt::format("{:+.1f} %", 100.0 * static_cast<double>(after - before) / static_cast<double>(before));
+      before == 0 ? ""
+                  : fmt::format("{:+.1f} %", 100.0 * static_cast<double>(after - before) /
+                                                 static_cast<double>(before));
   return Row(what, Grouped(before), Grouped(after), before == after ? "same" : change);
 }
 
@@ -53,15 +54,17 @@ std::string Comparison::ToText() const {
     const std::string source = report->source_top1 ? percent(report->source_top1->value()) : "-";
     text += Row("top-1", source, percent(report->top1->value()),
                 report->drop ? fmt::format("{:+.2f}", 0.0 - 100 * *report->drop) : "");
-    text += fmt::format("  {:<16} {} of {}; 95 % bounds {} .. {}\n", "", report->top1->k, report->top1->n,
-                        percent(report->top1->lower), percent(report->top1->upper));
+    text +=
+        fmt::format("  {:<16} {} of {}; 95 % bounds {} .. {}\n", "", report->top1->k,
+                    report->top1->n, percent(report->top1->lower), percent(report->top1->upper));
   }
   if (report->drop_upper) {
-    text += fmt::format("  {:<16} at most {:.2f} points (95 % bound)\n", "drop of top-1", 100 * *report->drop_upper);
+    text += fmt::format("  {:<16} at most {:.2f} points (95 % bound)\n", "drop of top-1",
+                        100 * *report->drop_upper);
   }
   if (report->flips) {
-    text += fmt::format("  {:<16} {} of {} answers changed; at most {} (95 % bound)\n", "flips", report->flips->k,
-                        report->flips->n, percent(report->flips->upper));
+    text += fmt::format("  {:<16} {} of {} answers changed; at most {} (95 % bound)\n", "flips",
+                        report->flips->k, report->flips->n, percent(report->flips->upper));
   }
   if (report->auc) {
     text += Row("AUC", report->source_auc ? fmt::format("{:.4f}", *report->source_auc) : "-",
@@ -72,7 +75,8 @@ std::string Comparison::ToText() const {
                 fmt::format("{:.6g}", *report->rmse), "");
   }
   if (report->logit_noise) {
-    text += fmt::format("  {:<16} {} of the outputs' RMS\n", "output noise", percent(*report->logit_noise));
+    text += fmt::format("  {:<16} {} of the outputs' RMS\n", "output noise",
+                        percent(*report->logit_noise));
   }
   return text;
 }

@@ -1,4 +1,5 @@
-// The before/after table that ends every verb which makes a model. Tests: tests/flow/comparison_test.cc.
+// The before/after table that ends every verb which makes a model. Tests:
+// tests/flow/comparison_test.cc.
 #pragma once
 
 #include <optional>

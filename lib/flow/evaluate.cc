@@ -14,7 +14,8 @@ StatusOr<eval::Report> EvaluateFile(const EvaluateRequest& request, Progress& pr
   const std::vector<int64_t> rows = data::AllRows(dataset.rows());
   const MeasureRequest measure{rows, {}, request.output, request.seed};
   const Subject subject{loaded.model(), dataset};
-  if (request.against.empty()) return Measure(subject, std::nullopt, measure, "the model", progress);
+  if (request.against.empty())
+    return Measure(subject, std::nullopt, measure, "the model", progress);
   AZ_ASSIGN_OR_RETURN(const LoadedModel source, LoadModel(request.against));
   // The source may name its inputs differently: the data is bound to each model on its own.
   AZ_ASSIGN_OR_RETURN(const data::Dataset source_data, LoadUserData(request.data, source.model()));
@@ -26,8 +27,8 @@ namespace {
 std::string Percent(double value) { return fmt::format("{:.2f} %", 100 * value); }
 
 std::string Line(const std::string& what, const eval::Proportion& p) {
-  return fmt::format("  {:<22} {} of {} = {}  (95 % bounds {} .. {})\n", what, p.k, p.n, Percent(p.value()),
-                     Percent(p.lower), Percent(p.upper));
+  return fmt::format("  {:<22} {} of {} = {}  (95 % bounds {} .. {})\n", what, p.k, p.n,
+                     Percent(p.value()), Percent(p.lower), Percent(p.upper));
 }
 
 }  // namespace
@@ -37,19 +38,21 @@ std::string ReportText(const eval::Report& report) {
   if (report.top1) text += Line("top-1", *report.top1);
   if (report.source_top1) text += Line("top-1 of the source", *report.source_top1);
   if (report.drop) {
-    text += fmt::format("  {:<22} {:+.2f} points  (95 % bounds {:+.2f} .. {:+.2f})\n", "drop", 100 * *report.drop,
-                        100 * report.drop_lower.value_or(0), 100 * report.drop_upper.value_or(0));
+    text += fmt::format("  {:<22} {:+.2f} points  (95 % bounds {:+.2f} .. {:+.2f})\n", "drop",
+                        100 * *report.drop, 100 * report.drop_lower.value_or(0),
+                        100 * report.drop_upper.value_or(0));
   }
   if (report.flips) text += Line("flips", *report.flips);
   if (report.auc) text += fmt::format("  {:<22} {:.4f}\n", "AUC", *report.auc);
   if (report.rmse) text += fmt::format("  {:<22} {:.6g}\n", "RMSE", *report.rmse);
-  if (report.logit_noise) text += fmt::format("  {:<22} {}\n", "logit noise", Percent(*report.logit_noise));
+  if (report.logit_noise)
+    text += fmt::format("  {:<22} {}\n", "logit noise", Percent(*report.logit_noise));
   for (const eval::ClassSlice& slice : report.slices) {
     text += Line(fmt::format("recall of class {}", slice.class_index), slice.model);
   }
   if (report.slices_not_shown > 0) {
-    text += fmt::format("  {} classes with fewer than {} samples are not shown\n", report.slices_not_shown,
-                        eval::kSmallestSlice);
+    text += fmt::format("  {} classes with fewer than {} samples are not shown\n",
+                        report.slices_not_shown, eval::kSmallestSlice);
   }
   return text;
 }

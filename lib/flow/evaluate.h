@@ -16,7 +16,7 @@ struct EvaluateRequest {
   std::string model;    // path
   std::string against;  // source model's path; empty: no comparison
   UserData data;
-  std::string output;   // output to judge; empty: the first
+  std::string output;  // output to judge; empty: the first
   uint64_t seed = 0;
 };
 StatusOr<eval::Report> EvaluateFile(const EvaluateRequest& request, Progress& progress);
@@ -29,7 +29,7 @@ Json EvaluateJson(const eval::Report& report);
 struct RunRequest {
   std::string model;
   UserData data;
-  std::string output;   // npz to write
+  std::string output;  // npz to write
 };
 struct RunResult {
   int64_t rows = 0;

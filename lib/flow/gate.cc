@@ -15,7 +15,8 @@ namespace {
 
 constexpr char kModelFile[] = "model.onnx";
 
-// The files that loading the model touches, and the model, read from the very bytes whose digests the tree has.
+// The files that loading the model touches, and the model, read from the very bytes whose digests
+// the tree has.
 struct Loaded {
   std::vector<std::string> files;
   ir::Model model;
@@ -25,7 +26,8 @@ StatusOr<Loaded> LoadFromTree(const release::Release& release) {
   const std::string folder = JoinPath(release.path, release.folder);
   onnx::ImportOptions options;
   options.sealed = true;
-  AZ_ASSIGN_OR_RETURN(onnx::Imported imported, onnx::ImportFile(JoinPath(folder, kModelFile), options));
+  AZ_ASSIGN_OR_RETURN(onnx::Imported imported,
+                      onnx::ImportFile(JoinPath(folder, kModelFile), options));
   Loaded loaded;
   const auto matches = [&](const std::string& name, const Digest& digest) -> Status {
     const auto* file = release.tree.Find(name);
@@ -44,8 +46,8 @@ StatusOr<Loaded> LoadFromTree(const release::Release& release) {
 }
 
 // Measures the policy's criteria again, with the gate's own source model and data.
-Status Reevaluate(const GateRequest& request, const policy::GatePolicy& policy, const ir::Model& model,
-                  policy::GateOptions& options, Progress& progress) {
+Status Reevaluate(const GateRequest& request, const policy::GatePolicy& policy,
+                  const ir::Model& model, policy::GateOptions& options, Progress& progress) {
   AZ_ASSIGN_OR_RETURN(const recipe::Recipe recipe, recipe::ReadRecipe(request.reevaluate_recipe));
   LoadOptions load;
   load.sealed = true;
@@ -55,8 +57,8 @@ Status Reevaluate(const GateRequest& request, const policy::GatePolicy& policy, 
   const data::Dataset& set = data.SetOf("evaluation");
   const std::vector<int64_t>& rows = *data.RowsOf("evaluation");
   AZ_ASSIGN_OR_RETURN(options.reevaluated,
-                      Measure({model, set}, Subject{source.model(), set}, {rows, policy.criteria, "", recipe.seed},
-                              "the release", progress));
+                      Measure({model, set}, Subject{source.model(), set},
+                              {rows, policy.criteria, "", recipe.seed}, "the release", progress));
   options.reevaluated_source_sha256 = Hex(source.imported.file_digest);
   options.reevaluated_set_sha256 = data.FactsOfSplit("evaluation").digest;
   return OkStatus();
@@ -99,10 +101,12 @@ StatusOr<policy::GateResult> RunGate(const GateRequest& request, Progress& progr
   }
   // A model that does not load leaves load-covered not run, which the gate reports as failed.
   if (!request.reevaluate_recipe.empty() && loaded.ok()) {
-    // Nothing is run that is not trusted: what it did, or how it failed, would say nothing about the release.
+    // Nothing is run that is not trusted: what it did, or how it failed, would say nothing about
+    // the release.
     policy::GateOptions unsigned_options = options;
     unsigned_options.gate_key = nullptr;
-    AZ_ASSIGN_OR_RETURN(policy::GateResult trusted, policy::Gate(release, policy, clock, unsigned_options));
+    AZ_ASSIGN_OR_RETURN(policy::GateResult trusted,
+                        policy::Gate(release, policy, clock, unsigned_options));
     if (trusted.exit_code == ExitCode::kNotTrusted) return trusted;
     AZ_RETURN_IF_ERROR(Reevaluate(request, policy, loaded->model, options, progress));
   }

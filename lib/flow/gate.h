@@ -21,11 +21,12 @@ StatusOr<policy::VerifyResult> VerifyRelease(const VerifyRequest& request);
 struct GateRequest {
   std::string release;
   std::string policy;
-  std::string policy_sha256;   // pin; empty: not pinned
-  std::string journal;         // the store's journal; empty: beside the release when it is there
-  // The gate's own recipe: source model, data and preprocessing to measure again with. Empty: no re-evaluation.
+  std::string policy_sha256;  // pin; empty: not pinned
+  std::string journal;        // the store's journal; empty: beside the release when it is there
+  // The gate's own recipe: source model, data and preprocessing to measure again with. Empty: no
+  // re-evaluation.
   std::string reevaluate_recipe;
-  std::string key;             // signs a new verdict; empty: none is written
+  std::string key;  // signs a new verdict; empty: none is written
   trust::PassphraseProvider passphrase;
   const Clock* clock = nullptr;
 };

@@ -32,17 +32,21 @@ StatusOr<Differences> DiffModels(const std::string& left, const std::string& rig
   out.json["sameBytes"] = before.imported.file_digest == after.imported.file_digest;
   out.json["changes"] = Json::array();
   for (const ir::ModelDiff::Change& change : diff.changes) {
-    out.json["changes"].push_back(
-        {{"what", change.what}, {"name", change.name}, {"before", change.before}, {"after", change.after}});
+    out.json["changes"].push_back({{"what", change.what},
+                                   {"name", change.name},
+                                   {"before", change.before},
+                                   {"after", change.after}});
     if (change.before.empty()) {
       out.text += fmt::format("+ {} {}: {}\n", change.what, change.name, change.after);
     } else if (change.after.empty()) {
       out.text += fmt::format("- {} {}: {}\n", change.what, change.name, change.before);
     } else {
-      out.text += fmt::format("~ {} {}:\n    {}\n    {}\n", change.what, change.name, change.before, change.after);
+      out.text += fmt::format("~ {} {}:\n    {}\n    {}\n", change.what, change.name, change.before,
+                              change.after);
     }
   }
-  out.text += out.equal ? "the models are the same\n" : fmt::format("{} differences\n", diff.changes.size());
+  out.text += out.equal ? "the models are the same\n"
+                        : fmt::format("{} differences\n", diff.changes.size());
   return out;
 }
 
@@ -53,10 +57,12 @@ StatusOr<Differences> DiffReleases(const std::string& left, const std::string& r
   Differences out;
   out.equal = differences.empty();
   out.json["equal"] = out.equal;
-  out.json["masked"] = {"measurements", "times", "key ids", "signatures", "sequence", "digests that depend on these"};
+  out.json["masked"] = {"measurements", "times",    "key ids",
+                        "signatures",   "sequence", "digests that depend on these"};
   out.json["changes"] = Json::array();
   for (const release::Difference& d : differences) {
-    out.json["changes"].push_back({{"file", d.file}, {"place", d.place}, {"left", d.left}, {"right", d.right}});
+    out.json["changes"].push_back(
+        {{"file", d.file}, {"place", d.place}, {"left", d.left}, {"right", d.right}});
     out.text += fmt::format("~ {} {}:\n    {}\n    {}\n", d.file, d.place, d.left, d.right);
   }
   out.text += out.equal ? "the releases agree in everything that a second build must reproduce\n"
@@ -82,17 +88,23 @@ StatusOr<Inspection> InspectModel(const std::string& path, bool full) {
     opsets += fmt::format("{}{} {}", opsets.empty() ? "" : ", ", domain, version);
   }
   std::string ops;
-  for (const auto& [op, count] : cost.ops) ops += fmt::format("{}{} x{}", ops.empty() ? "" : ", ", op, count);
-  out.text = fmt::format("{}\n  sha256      {}\n  bytes       {}\n  IR version  {}\n  opsets      {}\n", path,
-                         facts.file.sha256, facts.file.bytes, facts.ir_version, opsets);
+  for (const auto& [op, count] : cost.ops)
+    ops += fmt::format("{}{} x{}", ops.empty() ? "" : ", ", op, count);
+  out.text =
+      fmt::format("{}\n  sha256      {}\n  bytes       {}\n  IR version  {}\n  opsets      {}\n",
+                  path, facts.file.sha256, facts.file.bytes, facts.ir_version, opsets);
   for (const evidence::FileFact& file : facts.external) {
-    out.text += fmt::format("  external    {} ({} bytes, sha256 {})\n", file.name, file.bytes, file.sha256);
+    out.text +=
+        fmt::format("  external    {} ({} bytes, sha256 {})\n", file.name, file.bytes, file.sha256);
   }
-  out.text += fmt::format("  inputs      {}\n  outputs     {}\n", Tensors(facts.inputs), Tensors(facts.outputs));
-  out.text += fmt::format("  nodes       {}\n  parameters  {} ({} nonzero), {} bytes\n", facts.nodes, facts.parameters,
-                          facts.nonzero_parameters, facts.weight_bytes);
-  out.text += fmt::format("  MACs        {}{}\n  ops         {}\n", facts.macs,
-                          facts.macs_complete ? " per row" : " per row at least: some shapes are unknown", ops);
+  out.text += fmt::format("  inputs      {}\n  outputs     {}\n", Tensors(facts.inputs),
+                          Tensors(facts.outputs));
+  out.text +=
+      fmt::format("  nodes       {}\n  parameters  {} ({} nonzero), {} bytes\n", facts.nodes,
+                  facts.parameters, facts.nonzero_parameters, facts.weight_bytes);
+  out.text += fmt::format(
+      "  MACs        {}{}\n  ops         {}\n", facts.macs,
+      facts.macs_complete ? " per row" : " per row at least: some shapes are unknown", ops);
   out.text += facts.not_executable.empty()
                   ? "  runs here   yes\n"
                   : fmt::format("  runs here   no, these ops are carried through untouched: {}\n",
@@ -102,8 +114,8 @@ StatusOr<Inspection> InspectModel(const std::string& path, bool full) {
                                     {"rule", finding.rule},
                                     {"place", finding.place},
                                     {"message", finding.message}});
-    out.text += fmt::format("  {} {} {}: {}\n", SeverityName(finding.severity), finding.rule, finding.place,
-                            finding.message);
+    out.text += fmt::format("  {} {} {}: {}\n", SeverityName(finding.severity), finding.rule,
+                            finding.place, finding.message);
   }
   if (full) {
     const std::string graph = ir::Print(loaded.model());
@@ -116,7 +128,8 @@ StatusOr<Inspection> InspectModel(const std::string& path, bool full) {
 StatusOr<Differences> DiffPaths(const std::string& left, const std::string& right) {
   const bool folders = FolderExists(left);
   if (folders != FolderExists(right)) {
-    return UsageError("{} and {} are of two kinds: give two model files or two release folders", left, right);
+    return UsageError("{} and {} are of two kinds: give two model files or two release folders",
+                      left, right);
   }
   return folders ? DiffReleases(left, right) : DiffModels(left, right);
 }

@@ -12,8 +12,8 @@ struct Inspection {
   std::string text;
   Json json;
 };
-// A model file: interface, opsets, ops with counts, sizes, MACs, ops we cannot run, verifier's warnings.
-// `full`: the whole graph as text too.
+// A model file: interface, opsets, ops with counts, sizes, MACs, ops we cannot run, verifier's
+// warnings. `full`: the whole graph as text too.
 StatusOr<Inspection> InspectModel(const std::string& path, bool full);
 
 struct Differences {

@@ -17,7 +17,8 @@ std::string Environment(const char* name) {
 std::string PublicPath(const std::string& private_path) {
   const std::string suffix = ".pem";
   const bool has = private_path.size() > suffix.size() && private_path.ends_with(suffix);
-  return (has ? private_path.substr(0, private_path.size() - suffix.size()) : private_path) + ".pub.pem";
+  return (has ? private_path.substr(0, private_path.size() - suffix.size()) : private_path) +
+         ".pub.pem";
 }
 
 StatusOr<NewKey> WritePair(const trust::PrivateKey& key, const std::string& path,
@@ -27,7 +28,8 @@ StatusOr<NewKey> WritePair(const trust::PrivateKey& key, const std::string& path
   made.public_path = PublicPath(made.private_path);
   made.key_id = key.id();
   made.type = trust::KeyTypeName(key.type());
-  if (FileExists(made.public_path)) return AlreadyExists("{} is there already; keys are never overwritten", made.public_path);
+  if (FileExists(made.public_path))
+    return AlreadyExists("{} is there already; keys are never overwritten", made.public_path);
   AZ_RETURN_IF_ERROR(write_private(made.private_path));
   AZ_RETURN_IF_ERROR(key.public_key().Write(made.public_path));
   return made;
@@ -36,7 +38,8 @@ StatusOr<NewKey> WritePair(const trust::PrivateKey& key, const std::string& path
 }  // namespace
 
 std::string DemoKeyFolder() {
-  if (const std::string home = Environment("ASSIZE_HOME"); !home.empty()) return JoinPath(home, "demo-keys");
+  if (const std::string home = Environment("ASSIZE_HOME"); !home.empty())
+    return JoinPath(home, "demo-keys");
   if (const std::string data = Environment("XDG_DATA_HOME"); !data.empty()) {
     return JoinPath(data, "assize/demo-keys");
   }
@@ -67,19 +70,23 @@ StatusOr<std::string> EnsureDemoKey() {
     if (!absl::IsAlreadyExists(made.status())) return made.status();
   }
   // Somebody came as far as the private half: a run that was ended there, or one beside this one.
-  AZ_ASSIGN_OR_RETURN(const trust::PrivateKey key, trust::PrivateKey::Load(private_path, trust::NoPassphrase()));
+  AZ_ASSIGN_OR_RETURN(const trust::PrivateKey key,
+                      trust::PrivateKey::Load(private_path, trust::NoPassphrase()));
   AZ_RETURN_IF_ERROR(key.public_key().Write(public_path));
   return public_path;
 }
 
-StatusOr<BuildKeys> LoadBuildKeys(const recipe::Recipe& recipe, const trust::PassphraseProvider& passphrase) {
+StatusOr<BuildKeys> LoadBuildKeys(const recipe::Recipe& recipe,
+                                  const trust::PassphraseProvider& passphrase) {
   recipe::KeyFiles files = recipe.keys;
   if (files.demo) {
     AZ_RETURN_IF_ERROR(EnsureDemoKey().status());
-    files.criteria = files.builder = files.evaluator = files.releaser = JoinPath(DemoKeyFolder(), "demo.pem");
+    files.criteria = files.builder = files.evaluator = files.releaser =
+        JoinPath(DemoKeyFolder(), "demo.pem");
   }
   BuildKeys keys;
-  std::map<std::string, const trust::PrivateKey*> loaded;  // each file once: unlocking a key is slow on purpose
+  std::map<std::string, const trust::PrivateKey*>
+      loaded;  // each file once: unlocking a key is slow on purpose
   const auto load = [&](const std::string& path, const trust::PrivateKey*& role) -> Status {
     const std::string file = recipe.Resolve(path);
     if (const auto found = loaded.find(file); found != loaded.end()) {

@@ -1,4 +1,5 @@
-// Private keys by role, from files or made for a demonstration. Tests: tests/flow/key_files_test.cc.
+// Private keys by role, from files or made for a demonstration. Tests:
+// tests/flow/key_files_test.cc.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,8 @@ struct BuildKeys {
 };
 
 // Loads each file once. With `keys: demo`, one demo key in DemoKeyFolder(), made when missing.
-StatusOr<BuildKeys> LoadBuildKeys(const recipe::Recipe& recipe, const trust::PassphraseProvider& passphrase);
+StatusOr<BuildKeys> LoadBuildKeys(const recipe::Recipe& recipe,
+                                  const trust::PassphraseProvider& passphrase);
 
 // $ASSIZE_HOME, else $XDG_DATA_HOME/assize, else ~/.local/share/assize; then /demo-keys.
 std::string DemoKeyFolder();
@@ -31,7 +33,8 @@ struct NewKey {
   std::string private_path, public_path, key_id, type;
 };
 // `assize key`: writes NAME.pem (encrypted PKCS#8, 0600) and NAME.pub.pem; neither may exist.
-StatusOr<NewKey> CreateKey(const std::string& path, trust::KeyType type, const trust::PassphraseProvider& passphrase);
+StatusOr<NewKey> CreateKey(const std::string& path, trust::KeyType type,
+                           const trust::PassphraseProvider& passphrase);
 StatusOr<NewKey> CreateDemoKey(const std::string& path);
 
 }  // namespace assize::flow

@@ -33,7 +33,8 @@ StatusOr<std::map<std::string, trust::PublicKey>> KeysFor(const ListRequest& req
   std::vector<std::string> paths = request.keys;
   if (paths.empty()) {
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(JoinPath(request.store, release::kKeysFolder), error)) {
+    for (const auto& entry :
+         fs::directory_iterator(JoinPath(request.store, release::kKeysFolder), error)) {
       paths.push_back(entry.path().string());
     }
   }

@@ -30,15 +30,18 @@ std::vector<int64_t> GroupsOf(const data::Dataset& dataset, std::span<const int6
 }  // namespace
 
 StatusOr<eval::Report> Measure(const Subject& subject, const std::optional<Subject>& source,
-                               const MeasureRequest& request, const std::string& what, Progress& progress) {
+                               const MeasureRequest& request, const std::string& what,
+                               Progress& progress) {
   eval::Observations observations;
   if (source) {
-    AZ_ASSIGN_OR_RETURN(observations.source, Predict(source->model, source->data, request.rows, request.output,
-                                                     "evaluating the source", progress));
+    AZ_ASSIGN_OR_RETURN(observations.source,
+                        Predict(source->model, source->data, request.rows, request.output,
+                                "evaluating the source", progress));
   }
-  AZ_ASSIGN_OR_RETURN(observations.model, Predict(subject.model, subject.data, request.rows, request.output,
-                                                  "evaluating " + what, progress));
-  if (subject.data.has_labels()) AZ_RETURN_IF_ERROR(TakeLabels(subject.data, request.rows, observations));
+  AZ_ASSIGN_OR_RETURN(observations.model, Predict(subject.model, subject.data, request.rows,
+                                                  request.output, "evaluating " + what, progress));
+  if (subject.data.has_labels())
+    AZ_RETURN_IF_ERROR(TakeLabels(subject.data, request.rows, observations));
   observations.groups = GroupsOf(subject.data, request.rows);
   return eval::Evaluate(request.criteria, observations, {request.seed});
 }

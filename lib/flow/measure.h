@@ -27,9 +27,11 @@ struct MeasureRequest {
   uint64_t seed = 0;
 };
 
-// Predicts the rows with `subject` and, for drops and flips, with `source`; labels and groups are the subject's.
-// `what` names the subject in the progress ("the result"). Errors are Predict's and eval::Evaluate's.
+// Predicts the rows with `subject` and, for drops and flips, with `source`; labels and groups are
+// the subject's. `what` names the subject in the progress ("the result"). Errors are Predict's and
+// eval::Evaluate's.
 StatusOr<eval::Report> Measure(const Subject& subject, const std::optional<Subject>& source,
-                               const MeasureRequest& request, const std::string& what, Progress& progress);
+                               const MeasureRequest& request, const std::string& what,
+                               Progress& progress);
 
 }  // namespace assize::flow

@@ -19,9 +19,11 @@ namespace {
 
 // With labels, or at least rows, the table shows what changed for the very rows that were given.
 StatusOr<eval::Report> CompareOnRows(const ir::Model& before, const ir::Model& after,
-                                     const data::Dataset& dataset, uint64_t seed, Progress& progress) {
+                                     const data::Dataset& dataset, uint64_t seed,
+                                     Progress& progress) {
   const std::vector<int64_t> rows = data::AllRows(dataset.rows());
-  return Measure({after, dataset}, Subject{before, dataset}, {rows, {}, "", seed}, "the result", progress);
+  return Measure({after, dataset}, Subject{before, dataset}, {rows, {}, "", seed}, "the result",
+                 progress);
 }
 
 }  // namespace
@@ -48,7 +50,8 @@ StatusOr<OptimizeResult> Optimize(const OptimizeRequest& request, Progress& prog
   run.numeric_checks = request.numeric_checks;
   run.seed = request.seed;
   run.artifacts = request.artifacts;
-  if (run.artifacts.empty() && !request.output.empty()) run.artifacts = request.output + ".artifacts";
+  if (run.artifacts.empty() && !request.output.empty())
+    run.artifacts = request.output + ".artifacts";
   std::optional<DatasetView> calibration;
   if (dataset) {
     calibration.emplace(*dataset, data::AllRows(dataset->rows()), FixedBatch(loaded.model()));
@@ -60,14 +63,19 @@ StatusOr<OptimizeResult> Optimize(const OptimizeRequest& request, Progress& prog
 
   AZ_ASSIGN_OR_RETURN(result.comparison.before, FactsOf(loaded));
   if (dataset && result.comparison.before.not_executable.empty() && NotExecutable(model).empty()) {
-    StatusOr<eval::Report> report = CompareOnRows(loaded.model(), model, *dataset, request.seed, progress);
+    StatusOr<eval::Report> report =
+        CompareOnRows(loaded.model(), model, *dataset, request.seed, progress);
     if (report.ok()) {
       result.comparison.report = *std::move(report);
     } else if (absl::IsCancelled(report.status())) {
       return report.status();
     } else {
-      result.diagnostics.push_back({Severity::kWarning, "AZ-FLOW-0001", request.model,
-                                    "the models could not be compared on the given rows: " + Message(report.status()), {}});
+      result.diagnostics.push_back(
+          {Severity::kWarning,
+           "AZ-FLOW-0001",
+           request.model,
+           "the models could not be compared on the given rows: " + Message(report.status()),
+           {}});
     }
   }
   // The model is written last: whatever fails before leaves nothing behind.
@@ -83,7 +91,8 @@ StatusOr<OptimizeResult> Optimize(const OptimizeRequest& request, Progress& prog
 }
 
 StatusOr<std::string> NormalizePipeline(const std::string& text) {
-  AZ_ASSIGN_OR_RETURN(const pass::Pipeline pipeline, pass::Pipeline::Parse(text, passes::AllPasses()));
+  AZ_ASSIGN_OR_RETURN(const pass::Pipeline pipeline,
+                      pass::Pipeline::Parse(text, passes::AllPasses()));
   return pipeline.Text();
 }
 
@@ -96,9 +105,10 @@ Status RunReproducer(const std::string& path, Progress& progress) {
   AZ_ASSIGN_OR_RETURN(const pass::Pipeline pipeline,
                       pass::Pipeline::Parse(pipeline_text, passes::AllPasses()));
   if (pipeline.NeedsCalibration()) {
-    return FailedPrecondition("{}: \"{}\" needs calibration rows, and a reproducer never holds any: run `assize opt` "
-                              "on its model.onnx with --data",
-                              path, pipeline_text);
+    return FailedPrecondition(
+        "{}: \"{}\" needs calibration rows, and a reproducer never holds any: run `assize opt` "
+        "on its model.onnx with --data",
+        path, pipeline_text);
   }
   AZ_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(JoinPath(path, "model.onnx")));
   PipelineRun run;

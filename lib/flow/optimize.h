@@ -14,9 +14,9 @@
 namespace assize::flow {
 
 struct OptimizeRequest {
-  std::string model;      // path
-  std::string pipeline;   // text; parsed completely before the model is opened
-  UserData data;          // calibration rows; with labels, the table also shows accuracy on the same rows
+  std::string model;     // path
+  std::string pipeline;  // text; parsed completely before the model is opened
+  UserData data;  // calibration rows; with labels, the table also shows accuracy on the same rows
   std::string output;     // path of the new model; empty: nothing is written
   std::string artifacts;  // folder for what passes make besides; empty: <output>.artifacts
   uint64_t seed = 0;

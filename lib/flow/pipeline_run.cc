@@ -12,8 +12,10 @@
 namespace assize::flow {
 namespace {
 
-// A folder with the model, the pipeline and the seed, below $TMPDIR, mode 0700. Never any data rows.
-StatusOr<std::string> WriteReproducer(const ir::Model& before, const std::string& pipeline, uint64_t seed) {
+// A folder with the model, the pipeline and the seed, below $TMPDIR, mode 0700. Never any data
+// rows.
+StatusOr<std::string> WriteReproducer(const ir::Model& before, const std::string& pipeline,
+                                      uint64_t seed) {
   const char* folder = std::getenv("TMPDIR");
   const std::string parent = folder != nullptr && *folder != '\0' ? folder : "/tmp";
   AZ_ASSIGN_OR_RETURN(StagingFolder staging, StagingFolder::Create(parent));
@@ -22,9 +24,11 @@ StatusOr<std::string> WriteReproducer(const ir::Model& before, const std::string
   json["pipeline"] = pipeline;
   json["seed"] = seed;
   json["version"] = ASSIZE_VERSION;
-  AZ_RETURN_IF_ERROR(WriteFileAtomic(JoinPath(staging.path(), "reproducer.json"), DumpPrettyJson(json)));
+  AZ_RETURN_IF_ERROR(
+      WriteFileAtomic(JoinPath(staging.path(), "reproducer.json"), DumpPrettyJson(json)));
   // The staging name is unique in `parent`, so the published one is as well.
-  const std::string path = JoinPath(parent, "assize-reproducer-" + BaseName(staging.path()).substr(9));
+  const std::string path =
+      JoinPath(parent, "assize-reproducer-" + BaseName(staging.path()).substr(9));
   // Publishing gives a folder the mode that releases have; a user's model is its user's own.
   AZ_ASSIGN_OR_RETURN(const std::vector<std::string> files, ListFiles(staging.path()));
   for (const std::string& file : files) ::chmod(JoinPath(staging.path(), file).c_str(), 0600);
@@ -35,7 +39,8 @@ StatusOr<std::string> WriteReproducer(const ir::Model& before, const std::string
 
 }  // namespace
 
-Status RunPipeline(const pass::Pipeline& pipeline, ir::Model& model, PipelineRun& run, Progress& progress) {
+Status RunPipeline(const pass::Pipeline& pipeline, ir::Model& model, PipelineRun& run,
+                   Progress& progress) {
   EngineEvaluator evaluator(run.max_memory_bytes);
   ReferenceEvaluator oracle;
   FolderSink sink(run.artifacts);

@@ -1,5 +1,5 @@
-// A pipeline over a model with the real services and a reproducer writer: what `opt` and `build` share.
-// Tests: tests/flow/optimize_test.cc.
+// A pipeline over a model with the real services and a reproducer writer: what `opt` and `build`
+// share. Tests: tests/flow/optimize_test.cc.
 #pragma once
 
 #include <iosfwd>
@@ -30,6 +30,7 @@ struct PipelineRun {
   std::vector<Diagnostic> diagnostics;
 };
 
-Status RunPipeline(const pass::Pipeline& pipeline, ir::Model& model, PipelineRun& run, Progress& progress);
+Status RunPipeline(const pass::Pipeline& pipeline, ir::Model& model, PipelineRun& run,
+                   Progress& progress);
 
 }  // namespace assize::flow

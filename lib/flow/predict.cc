@@ -39,8 +39,8 @@ Status RunBatches(engine::Session& session, const ir::Model& model, const data::
   for (size_t begin = 0; begin < rows.size(); begin += batch) {
     AZ_RETURN_IF_ERROR(CheckInterrupted());
     const std::span<const int64_t> part = rows.subspan(begin, std::min(batch, rows.size() - begin));
-    const std::vector<int64_t> fed =
-        fixed ? PaddedRows(part, static_cast<int64_t>(batch)) : std::vector<int64_t>(part.begin(), part.end());
+    const std::vector<int64_t> fed = fixed ? PaddedRows(part, static_cast<int64_t>(batch))
+                                           : std::vector<int64_t>(part.begin(), part.end());
     AZ_ASSIGN_OR_RETURN(const auto arrays, dataset.Batch(fed));
     pass::Feeds feeds;
     for (const auto& [name, array] : arrays) feeds.emplace(name, ToTensor(array));
@@ -51,8 +51,8 @@ Status RunBatches(engine::Session& session, const ir::Model& model, const data::
   return OkStatus();
 }
 
-// One data set serves a model in float and its float16 twin: values are rounded to float16 where an input wants that,
-// and widened where it wants float. Whoever says a type in the recipe means it.
+// One data set serves a model in float and its float16 twin: values are rounded to float16 where an
+// input wants that, and widened where it wants float. Whoever says a type in the recipe means it.
 Status FollowFloat16(data::Dataset& dataset, const ir::Model& model) {
   for (const ir::ValueRef ref : model.graph.inputs()) {
     const ir::Value& value = model.graph.value(ref);
@@ -93,8 +93,8 @@ Status BindToModel(data::Dataset& dataset, const ir::Model& model) {
   return data::CheckFeed(dataset, wanted);
 }
 
-Status ForEachBatch(const ir::Model& model, const data::Dataset& dataset, std::span<const int64_t> rows,
-                    const std::string& what, Progress& progress,
+Status ForEachBatch(const ir::Model& model, const data::Dataset& dataset,
+                    std::span<const int64_t> rows, const std::string& what, Progress& progress,
                     const std::function<Status(const std::vector<ir::Tensor>&, int64_t)>& take) {
   AZ_ASSIGN_OR_RETURN(std::shared_ptr<const engine::Program> program, engine::Compile(model));
   engine::Session session(std::move(program));
@@ -114,20 +114,22 @@ StatusOr<eval::Outputs> Predict(const ir::Model& model, const data::Dataset& dat
     if (index == outputs.size()) return NotFound("the model has no output \"{}\"", output);
   }
   eval::OutputCollector collector;
-  AZ_RETURN_IF_ERROR(ForEachBatch(
-      model, dataset, rows, what, progress,
-      [&](const std::vector<ir::Tensor>& outputs, int64_t valid) -> Status {
-        AZ_ASSIGN_OR_RETURN(const data::Array array, ToArray(outputs[index]));
-        if (array.rows() < valid) {
-          return InvalidArgument("output {} holds {} rows for a batch of {}: it cannot be judged by row",
-                                 array.ToString(), array.rows(), valid);
-        }
-        return collector.Append(array, valid);
-      }));
+  AZ_RETURN_IF_ERROR(
+      ForEachBatch(model, dataset, rows, what, progress,
+                   [&](const std::vector<ir::Tensor>& outputs, int64_t valid) -> Status {
+                     AZ_ASSIGN_OR_RETURN(const data::Array array, ToArray(outputs[index]));
+                     if (array.rows() < valid) {
+                       return InvalidArgument(
+                           "output {} holds {} rows for a batch of {}: it cannot be judged by row",
+                           array.ToString(), array.rows(), valid);
+                     }
+                     return collector.Append(array, valid);
+                   }));
   return collector.Take();
 }
 
-StatusOr<std::map<std::string, data::Array>> RunAll(const ir::Model& model, const data::Dataset& dataset,
+StatusOr<std::map<std::string, data::Array>> RunAll(const ir::Model& model,
+                                                    const data::Dataset& dataset,
                                                     Progress& progress) {
   const std::vector<int64_t> rows = data::AllRows(dataset.rows());
   struct Gathered {
@@ -144,8 +146,9 @@ StatusOr<std::map<std::string, data::Array>> RunAll(const ir::Model& model, cons
           const std::string& name = model.graph.value(refs[i]).name;
           AZ_ASSIGN_OR_RETURN(const data::Array array, ToArray(outputs[i]));
           if (array.shape.empty() || array.rows() < valid) {
-            return InvalidArgument("output \"{}\" is {} for a batch of {} rows: it has no row per sample",
-                                   name, array.ToString(), valid);
+            return InvalidArgument(
+                "output \"{}\" is {} for a batch of {} rows: it has no row per sample", name,
+                array.ToString(), valid);
           }
           Gathered& all = gathered[i];
           std::vector<int64_t> shape = array.shape;
@@ -155,8 +158,9 @@ StatusOr<std::map<std::string, data::Array>> RunAll(const ir::Model& model, cons
             all.shape[0] = 0;
           }
           if (!std::equal(shape.begin() + 1, shape.end(), all.shape.begin() + 1, all.shape.end())) {
-            return InvalidArgument("output \"{}\" changes its row shape between batches: {}, then {}", name,
-                                   data::ShapeText(all.shape), data::ShapeText(shape));
+            return InvalidArgument(
+                "output \"{}\" changes its row shape between batches: {}, then {}", name,
+                data::ShapeText(all.shape), data::ShapeText(shape));
           }
           const auto kept = array.bytes.first(static_cast<size_t>(valid) * array.row_bytes());
           all.bytes.insert(all.bytes.end(), kept.begin(), kept.end());
@@ -166,8 +170,9 @@ StatusOr<std::map<std::string, data::Array>> RunAll(const ir::Model& model, cons
       }));
   std::map<std::string, data::Array> arrays;
   for (size_t i = 0; i < refs.size(); ++i) {
-    AZ_ASSIGN_OR_RETURN(data::Array array,
-                        data::Array::FromBytes(gathered[i].dtype, gathered[i].shape, std::move(gathered[i].bytes)));
+    AZ_ASSIGN_OR_RETURN(
+        data::Array array,
+        data::Array::FromBytes(gathered[i].dtype, gathered[i].shape, std::move(gathered[i].bytes)));
     arrays.emplace(model.graph.value(refs[i]).name, std::move(array));
   }
   return arrays;

@@ -69,7 +69,8 @@ StatusOr<data::SplitRequest> Request(const recipe::Recipe& recipe, const recipe:
   request.rows = split.rows;
   request.seed = split.seed;
   if (!split.rows_file.empty()) {
-    StatusOr<std::vector<int64_t>> rows = data::ReadRowList(recipe.Resolve(split.rows_file), split.key);
+    StatusOr<std::vector<int64_t>> rows =
+        data::ReadRowList(recipe.Resolve(split.rows_file), split.key);
     if (!rows.ok()) return split.place.At(rows.status());
     request.listed = *std::move(rows);
   }
@@ -111,7 +112,8 @@ StatusOr<RecipeData> LoadRecipeData(const recipe::Recipe& recipe, const ir::Mode
       const std::string file = recipe.Resolve(path);
       AZ_ASSIGN_OR_RETURN(const Digest digest, Sha256OfFile(file));
       struct stat info{};
-      const int64_t bytes = ::stat(file.c_str(), &info) == 0 ? static_cast<int64_t>(info.st_size) : 0;
+      const int64_t bytes =
+          ::stat(file.c_str(), &info) == 0 ? static_cast<int64_t>(info.st_size) : 0;
       facts.files.push_back({"", Hex(digest), bytes});
       loaded.sha256_by_path[path] = Hex(digest);
       loaded.paths.push_back(path);
@@ -149,9 +151,10 @@ StatusOr<pass::Pipeline> RecipePipeline(const recipe::Recipe& recipe) {
   for (const recipe::PassUse& use : recipe.passes) {
     pass::PipelineItem item;
     item.name = use.name;
-    for (const recipe::PassOption& option : use.options) item.options.emplace_back(option.name, option.text);
-    // One at a time first, so that an error stands at the pass's own place in the file. What the recipe says
-    // wrongly is bad input, not a wrong command line.
+    for (const recipe::PassOption& option : use.options)
+      item.options.emplace_back(option.name, option.text);
+    // One at a time first, so that an error stands at the pass's own place in the file. What the
+    // recipe says wrongly is bad input, not a wrong command line.
     if (const auto alone = pass::Pipeline::FromItems({item}, passes::AllPasses()); !alone.ok()) {
       return use.place.At(InvalidArgument("{}", Message(alone.status())));
     }

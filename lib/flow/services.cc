@@ -20,12 +20,12 @@ struct TypePair {
   ir::DType ir;
 };
 constexpr TypePair kTypes[] = {
-    {data::DType::kBool, ir::DType::kBool},   {data::DType::kI8, ir::DType::kInt8},
-    {data::DType::kI16, ir::DType::kInt16},   {data::DType::kI32, ir::DType::kInt32},
-    {data::DType::kI64, ir::DType::kInt64},   {data::DType::kU8, ir::DType::kUint8},
-    {data::DType::kU16, ir::DType::kUint16},  {data::DType::kU32, ir::DType::kUint32},
-    {data::DType::kU64, ir::DType::kUint64},  {data::DType::kF16, ir::DType::kFloat16},
-    {data::DType::kF32, ir::DType::kFloat},   {data::DType::kF64, ir::DType::kDouble},
+    {data::DType::kBool, ir::DType::kBool},  {data::DType::kI8, ir::DType::kInt8},
+    {data::DType::kI16, ir::DType::kInt16},  {data::DType::kI32, ir::DType::kInt32},
+    {data::DType::kI64, ir::DType::kInt64},  {data::DType::kU8, ir::DType::kUint8},
+    {data::DType::kU16, ir::DType::kUint16}, {data::DType::kU32, ir::DType::kUint32},
+    {data::DType::kU64, ir::DType::kUint64}, {data::DType::kF16, ir::DType::kFloat16},
+    {data::DType::kF32, ir::DType::kFloat},  {data::DType::kF64, ir::DType::kDouble},
 };
 
 class SessionRunner final : public pass::Runner {
@@ -46,7 +46,8 @@ class ReferenceRunner final : public pass::Runner {
       : model_(std::move(model)), fetch_(std::move(fetch)) {}
   StatusOr<std::vector<ir::Tensor>> Run(const pass::Feeds& feeds) override {
     std::map<std::string, reference::RuntimeValue> values;
-    for (const auto& [name, tensor] : feeds) values.emplace(name, reference::RuntimeValue::Of(tensor));
+    for (const auto& [name, tensor] : feeds)
+      values.emplace(name, reference::RuntimeValue::Of(tensor));
     AZ_ASSIGN_OR_RETURN(const auto results, reference::Run(model_, values, fetch_));
     std::vector<ir::Tensor> tensors;
     for (const reference::RuntimeValue& result : results) {
@@ -65,7 +66,8 @@ class ReferenceRunner final : public pass::Runner {
 
 ir::Tensor ToTensor(const data::Array& array) {
   for (const TypePair& pair : kTypes) {
-    if (pair.data == array.dtype) return ir::Tensor::View(pair.ir, array.shape, array.bytes, array.owner);
+    if (pair.data == array.dtype)
+      return ir::Tensor::View(pair.ir, array.shape, array.bytes, array.owner);
   }
   AZ_CHECK(false, "element type {} has no tensor type", data::DTypeName(array.dtype));
 }
@@ -77,7 +79,8 @@ StatusOr<data::Array> ToArray(const ir::Tensor& tensor) {
                                std::make_shared<const ir::Tensor>(tensor));
     }
   }
-  return InvalidArgument("a {} tensor cannot be written to a NumPy file", ir::NameOf(tensor.dtype()));
+  return InvalidArgument("a {} tensor cannot be written to a NumPy file",
+                         ir::NameOf(tensor.dtype()));
 }
 
 StatusOr<std::unique_ptr<pass::Runner>> EngineEvaluator::Prepare(
@@ -85,7 +88,8 @@ StatusOr<std::unique_ptr<pass::Runner>> EngineEvaluator::Prepare(
   engine::CompileOptions options;
   options.fetch = fetch;
   if (max_memory_bytes_ > 0) options.max_memory_bytes = max_memory_bytes_;
-  AZ_ASSIGN_OR_RETURN(std::shared_ptr<const engine::Program> program, engine::Compile(model, options));
+  AZ_ASSIGN_OR_RETURN(std::shared_ptr<const engine::Program> program,
+                      engine::Compile(model, options));
   return std::unique_ptr<pass::Runner>(std::make_unique<SessionRunner>(std::move(program)));
 }
 
@@ -97,15 +101,16 @@ StatusOr<std::unique_ptr<pass::Runner>> ReferenceEvaluator::Prepare(
   return std::unique_ptr<pass::Runner>(std::make_unique<ReferenceRunner>(model, fetch));
 }
 
-DatasetView::DatasetView(const data::Dataset& dataset, std::vector<int64_t> rows, int64_t fixed_batch)
+DatasetView::DatasetView(const data::Dataset& dataset, std::vector<int64_t> rows,
+                         int64_t fixed_batch)
     : dataset_(dataset), rows_(std::move(rows)), fixed_batch_(fixed_batch) {}
 
 StatusOr<pass::Feeds> DatasetView::Batch(int64_t begin, int64_t end) const {
   if (begin < 0 || end < begin || end > rows()) {
     return OutOfRange("rows [{}, {}) of {}", begin, end, rows());
   }
-  const std::span<const int64_t> wanted =
-      std::span<const int64_t>(rows_).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+  const std::span<const int64_t> wanted = std::span<const int64_t>(rows_).subspan(
+      static_cast<size_t>(begin), static_cast<size_t>(end - begin));
   AZ_ASSIGN_OR_RETURN(const auto arrays, dataset_.Batch(wanted));
   pass::Feeds feeds;
   for (const auto& [name, array] : arrays) feeds.emplace(name, ToTensor(array));

@@ -25,15 +25,16 @@ class EngineEvaluator final : public pass::Evaluator {
   int64_t max_memory_bytes_;  // 0: the engine's default
 };
 
-// Runs models with the reference: slow, exact, the same on every machine. What promises are checked against.
+// Runs models with the reference: slow, exact, the same on every machine. What promises are checked
+// against.
 class ReferenceEvaluator final : public pass::Evaluator {
  public:
   StatusOr<std::unique_ptr<pass::Runner>> Prepare(const ir::Model& model,
                                                   const std::vector<std::string>& fetch) override;
 };
 
-// Chosen rows of a dataset. `fixed_batch` > 0: batch_rows() is that number, and a shorter last batch is padded
-// with its own first rows by the caller (see PadBatch).
+// Chosen rows of a dataset. `fixed_batch` > 0: batch_rows() is that number, and a shorter last
+// batch is padded with its own first rows by the caller (see PadBatch).
 class DatasetView final : public pass::Dataset {
  public:
   DatasetView(const data::Dataset& dataset, std::vector<int64_t> rows, int64_t fixed_batch);

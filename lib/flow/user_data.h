@@ -1,4 +1,5 @@
-// Data on the command line: `--data F.npz`, `--input NAME=ARRAY`, `--labels ARRAY`. Tests: tests/flow/user_data_test.cc.
+// Data on the command line: `--data F.npz`, `--input NAME=ARRAY`, `--labels ARRAY`. Tests:
+// tests/flow/user_data_test.cc.
 #pragma once
 
 #include <map>

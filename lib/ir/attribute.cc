@@ -18,7 +18,8 @@ GraphBox::~GraphBox() = default;
 int32_t Attribute::number() const {
   // FLOAT 1, INT 2, STRING 3, TENSOR 4, GRAPH 5, FLOATS 6, INTS 7, STRINGS 8, TENSORS 9, GRAPHS 10,
   // SPARSE_TENSOR 11, SPARSE_TENSORS 12, TYPE_PROTO 13, TYPE_PROTOS 14: the variant's order.
-  return std::holds_alternative<std::monostate>(value) ? ref_type : static_cast<int32_t>(value.index());
+  return std::holds_alternative<std::monostate>(value) ? ref_type
+                                                       : static_cast<int32_t>(value.index());
 }
 
 }  // namespace assize::ir

@@ -52,13 +52,14 @@ class GraphBox {
   std::unique_ptr<Graph> graph_;
 };
 
-// A reference to an attribute of the enclosing function is an Attribute with ref_name set and no value.
+// A reference to an attribute of the enclosing function is an Attribute with ref_name set and no
+// value.
 struct Attribute {
   // Order equals onnx.AttributeProto.AttributeType, see number().
-  using Value = std::variant<std::monostate, float, int64_t, std::string, NamedTensor, GraphBox, std::vector<float>,
-                             std::vector<int64_t>, std::vector<std::string>, std::vector<NamedTensor>,
-                             std::vector<GraphBox>, SparseTensor, std::vector<SparseTensor>, Type,
-                             std::vector<Type>>;
+  using Value = std::variant<std::monostate, float, int64_t, std::string, NamedTensor, GraphBox,
+                             std::vector<float>, std::vector<int64_t>, std::vector<std::string>,
+                             std::vector<NamedTensor>, std::vector<GraphBox>, SparseTensor,
+                             std::vector<SparseTensor>, Type, std::vector<Type>>;
   std::string name;
   Value value;
   std::string ref_name;

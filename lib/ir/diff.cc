@@ -1,6 +1,6 @@
-// Differences by name, in a fixed order: header, opsets, metadata, inputs, outputs, initializers, nodes, functions; and a line for
-// whatever else the structural hash sees.
-// Tests: tests/ir/diff_test.cc.
+// Differences by name, in a fixed order: header, opsets, metadata, inputs, outputs, initializers,
+// nodes, functions; and a line for whatever else the structural hash sees. Tests:
+// tests/ir/diff_test.cc.
 #include "lib/ir/diff.h"
 
 #include <map>
@@ -40,14 +40,16 @@ Items Header(const Model& m) {
 Items Opsets(const Model& m) {
   Items items;
   for (const OpsetImport& import : m.opset_imports) {
-    items.emplace_back(import.domain.empty() ? "ai.onnx" : import.domain, std::to_string(import.version));
+    items.emplace_back(import.domain.empty() ? "ai.onnx" : import.domain,
+                       std::to_string(import.version));
   }
   return items;
 }
 
 Items Interface(const Graph& g, const std::vector<ValueRef>& refs) {
   Items items;
-  for (const ValueRef ref : refs) items.emplace_back(g.value(ref).name, TypeText(g.value(ref).type));
+  for (const ValueRef ref : refs)
+    items.emplace_back(g.value(ref).name, TypeText(g.value(ref).type));
   return items;
 }
 
@@ -55,8 +57,10 @@ Items Initializers(const Graph& g) {
   Items items;
   for (const ValueRef ref : g.initializers()) {
     const Value& value = g.value(ref);
-    const Tensor& tensor = value.initializer ? value.initializer->tensor : value.sparse_initializer->values;
-    items.emplace_back(value.name, fmt::format("{} sha256:{}", tensor.TypeText(), Hex(tensor.digest()).substr(0, 16)));
+    const Tensor& tensor =
+        value.initializer ? value.initializer->tensor : value.sparse_initializer->values;
+    items.emplace_back(value.name, fmt::format("{} sha256:{}", tensor.TypeText(),
+                                               Hex(tensor.digest()).substr(0, 16)));
   }
   return items;
 }
@@ -93,15 +97,18 @@ ModelDiff Diff(const Model& before, const Model& after) {
   Compare("header", Header(before), Header(after), diff);
   Compare("opset", Opsets(before), Opsets(after), diff);
   Compare("metadata", before.metadata, after.metadata, diff);
-  Compare("input", Interface(before.graph, before.graph.inputs()), Interface(after.graph, after.graph.inputs()), diff);
-  Compare("output", Interface(before.graph, before.graph.outputs()), Interface(after.graph, after.graph.outputs()), diff);
+  Compare("input", Interface(before.graph, before.graph.inputs()),
+          Interface(after.graph, after.graph.inputs()), diff);
+  Compare("output", Interface(before.graph, before.graph.outputs()),
+          Interface(after.graph, after.graph.outputs()), diff);
   Compare("initializer", Initializers(before.graph), Initializers(after.graph), diff);
   Compare("node", Nodes(before.graph), Nodes(after.graph), diff);
   Compare("function", Functions(before), Functions(after), diff);
   if (diff.empty()) {
     const std::string left = Hex(StructuralHash(before)), right = Hex(StructuralHash(after));
     if (left != right) {
-      diff.changes.push_back({"other", "order, names of nodes, doc strings or unknown fields", left, right});
+      diff.changes.push_back(
+          {"other", "order, names of nodes, doc strings or unknown fields", left, right});
     }
   }
   return diff;

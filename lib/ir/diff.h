@@ -11,7 +11,8 @@ namespace assize::ir {
 
 struct ModelDiff {
   struct Change {
-    std::string what;    // "node", "initializer", "input", "output", "opset", "metadata", "header", "function", "other"
+    std::string what;  // "node", "initializer", "input", "output", "opset", "metadata", "header",
+                       // "function", "other"
     std::string name;
     std::string before;  // empty: added
     std::string after;   // empty: removed

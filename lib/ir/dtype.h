@@ -44,9 +44,11 @@ enum class DType : int32_t {
 inline constexpr int32_t kMaxDType = 28;
 
 bool IsKnownDType(int32_t number);
-// Bits per element as stored: 4 and 2 for packed types, 8 for float6 (one element a byte), 0 for strings.
+// Bits per element as stored: 4 and 2 for packed types, 8 for float6 (one element a byte), 0 for
+// strings.
 int BitsOf(DType dtype);
-std::string_view NameOf(DType dtype);  // "float", "uint8", "bfloat16", ... (ONNX's type-string names)
+std::string_view NameOf(
+    DType dtype);  // "float", "uint8", "bfloat16", ... (ONNX's type-string names)
 std::string_view ShortNameOf(DType dtype);  // "f32", "u8", "i4", ...
 std::optional<DType> DTypeFromName(std::string_view name);
 
@@ -57,9 +59,9 @@ bool IsPacked(DType dtype);    // several elements a byte: 4- and 2-bit types
 // The C++ type of an element, for the types that have one.
 template <typename T>
 struct DTypeOf;
-#define ASSIZE_DTYPE(T, D) \
-  template <>              \
-  struct DTypeOf<T> {      \
+#define ASSIZE_DTYPE(T, D)                   \
+  template <>                                \
+  struct DTypeOf<T> {                        \
     static constexpr DType value = DType::D; \
   }
 ASSIZE_DTYPE(float, kFloat);

@@ -209,8 +209,8 @@ void Editor::RenameCapture(Graph& graph, const std::string& from, const std::str
     inner.RemoveValue(ref);
     return;
   }
-  // A local value that hides the outer name makes room: a subgraph's inputs and outputs go by position,
-  // so no name inside it is part of an interface.
+  // A local value that hides the outer name makes room: a subgraph's inputs and outputs go by
+  // position, so no name inside it is part of an interface.
   if (existing) inner.Rename(existing, inner.UniqueName(to));
   inner.Rename(ref, to);
 }
@@ -228,7 +228,7 @@ void Editor::Rename(ValueRef ref, const std::string& name) {
   for (const Use& use : value.uses) {
     if (!use.capture) continue;
     ForEachBox(mutable_node(use.node),
-                    [&](GraphBox& box) { RenameCapture(box.mutable_graph(), old, name); });
+               [&](GraphBox& box) { RenameCapture(box.mutable_graph(), old, name); });
   }
 }
 
@@ -319,8 +319,8 @@ void Editor::RefreshCaptures(NodeRef ref) {
 void Editor::RemoveNode(NodeRef ref) {
   Node& node = mutable_node(ref);
   for (const ValueRef output : node.outputs) {
-    AZ_CHECK(!output || !graph_.value(output).used(), "output \"{}\" of a node to remove is still used",
-             graph_.value(output).name);
+    AZ_CHECK(!output || !graph_.value(output).used(),
+             "output \"{}\" of a node to remove is still used", graph_.value(output).name);
   }
   for (uint32_t i = 0; i < node.inputs.size(); ++i) DropUse(node.inputs[i], {ref, i, false});
   for (uint32_t i = 0; i < node.captures.size(); ++i) DropUse(node.captures[i], {ref, i, true});
@@ -412,7 +412,9 @@ void Editor::SetOp(NodeRef ref, std::string op_type, std::string domain) {
   node.domain = std::move(domain);
 }
 
-void Editor::SetNodeName(NodeRef ref, std::string name) { mutable_node(ref).name = std::move(name); }
+void Editor::SetNodeName(NodeRef ref, std::string name) {
+  mutable_node(ref).name = std::move(name);
+}
 void Editor::SetNodeUnknownFields(NodeRef ref, std::string bytes) {
   mutable_node(ref).unknown_fields = std::move(bytes);
 }
@@ -434,7 +436,7 @@ void Editor::ReplaceAllUses(ValueRef from, ValueRef to) {
   const std::string new_name = graph_.value(to).name;
   for (const NodeRef captor : captors) {
     ForEachBox(mutable_node(captor),
-                    [&](GraphBox& box) { RenameCapture(box.mutable_graph(), old_name, new_name); });
+               [&](GraphBox& box) { RenameCapture(box.mutable_graph(), old_name, new_name); });
     RefreshCaptures(captor);
   }
   for (ValueRef& output : graph_.outputs_) {

@@ -1,7 +1,8 @@
-// Editor: the only way to change a graph. Keeps use-lists, names and captures by subgraphs consistent.
+// Editor: the only way to change a graph. Keeps use-lists, names and captures by subgraphs
+// consistent.
 //
-// Misuse (a stale handle, removing a value that is still used, a name that exists) is a bug of the caller and
-// traps. Tests: tests/ir/editor_test.cc.
+// Misuse (a stale handle, removing a value that is still used, a name that exists) is a bug of the
+// caller and traps. Tests: tests/ir/editor_test.cc.
 #pragma once
 
 #include <functional>
@@ -18,7 +19,8 @@ struct NodeSpec {
   std::string domain;
   std::string name;  // may be empty
   std::vector<ValueRef> inputs;
-  std::vector<std::string> outputs;  // names of new values, "" for an omitted one; must be unused names
+  std::vector<std::string>
+      outputs;  // names of new values, "" for an omitted one; must be unused names
   std::vector<Attribute> attributes;
   std::string overload, doc, unknown_fields;
   StringPairs metadata;
@@ -37,11 +39,13 @@ class Editor {
 
   // Values.
   ValueRef AddInput(std::string name, Type type);
-  // A value that no node produces and that is neither input nor initializer: names a value of an outer graph.
+  // A value that no node produces and that is neither input nor initializer: names a value of an
+  // outer graph.
   ValueRef AddCapture(std::string name);
   // A new constant; `name` is made unique by a suffix when taken.
   ValueRef AddInitializer(const std::string& name, Tensor tensor);
-  // Attaches a tensor to an existing value (an input of IR < 4 that is an initializer too) or adds one.
+  // Attaches a tensor to an existing value (an input of IR < 4 that is an initializer too) or adds
+  // one.
   ValueRef SetInitializer(const std::string& name, NamedTensor tensor);
   ValueRef SetSparseInitializer(const std::string& name, SparseTensor tensor);
   void ReplaceInitializer(ValueRef value, Tensor tensor);  // keeps name, doc, metadata
@@ -50,14 +54,16 @@ class Editor {
   void RemoveFromInputs(ValueRef value);  // stays as initializer if it is one
   void AddOutput(ValueRef value);
   void SetOutput(size_t index, ValueRef value);
-  void SetInputs(std::vector<ValueRef> inputs);   // reorder / reset; marks is_input
+  void SetInputs(std::vector<ValueRef> inputs);  // reorder / reset; marks is_input
   void SetOutputs(std::vector<ValueRef> outputs);
   void SetType(ValueRef value, Type type);
   void SetValueInfo(ValueRef value, bool listed);
-  void SetValueDoc(ValueRef value, std::string doc, StringPairs metadata, std::string unknown_fields);
+  void SetValueDoc(ValueRef value, std::string doc, StringPairs metadata,
+                   std::string unknown_fields);
   // Renames, in subgraphs that capture it too. `name` must be free.
   void Rename(ValueRef value, const std::string& name);
-  std::string UniqueName(std::string_view base) const;  // base, or base_1, base_2 ... (subgraph names too)
+  std::string UniqueName(
+      std::string_view base) const;  // base, or base_1, base_2 ... (subgraph names too)
 
   // Nodes. A new node goes before `before`, or to the end when null.
   NodeRef AddNode(NodeSpec spec, NodeRef before = {});
@@ -66,25 +72,29 @@ class Editor {
   // The node's outputs must be unused. Its unused captures and constants stay.
   void RemoveNode(NodeRef node);
   void MoveBefore(NodeRef node, NodeRef before);
-  void SetInput(NodeRef node, size_t index, ValueRef value);   // index may equal size (append)
+  void SetInput(NodeRef node, size_t index, ValueRef value);  // index may equal size (append)
   void SetNodeInputs(NodeRef node, std::vector<ValueRef> inputs);
-  // Gives the node outputs of the given names; outputs that vanish must be unused. Existing values keep handles.
+  // Gives the node outputs of the given names; outputs that vanish must be unused. Existing values
+  // keep handles.
   void ResizeOutputs(NodeRef node, size_t count);
-  void SetAttribute(NodeRef node, Attribute attribute);        // replaces one of the same name, else appends
+  void SetAttribute(NodeRef node,
+                    Attribute attribute);  // replaces one of the same name, else appends
   void RemoveAttribute(NodeRef node, std::string_view name);
   void SetOp(NodeRef node, std::string op_type, std::string domain);
   void SetNodeName(NodeRef node, std::string name);
   void SetNodeUnknownFields(NodeRef node, std::string bytes);
 
-  // Every use of `from` (inputs, graph outputs, captures inside subgraphs) becomes `to`. When `from` is a graph
-  // output, the output's name must survive: see TakeOverOutput.
+  // Every use of `from` (inputs, graph outputs, captures inside subgraphs) becomes `to`. When
+  // `from` is a graph output, the output's name must survive: see TakeOverOutput.
   void ReplaceAllUses(ValueRef from, ValueRef to);
-  // `to` takes the place of `from` everywhere; if `from` is a graph output, `to` also takes its name (and `from`
-  // gets a fresh one), so the interface of the graph does not change. False, and nothing done, when `to` cannot
-  // be renamed (it is a graph input, an initializer, a capture, or an output itself while `from` is an output).
+  // `to` takes the place of `from` everywhere; if `from` is a graph output, `to` also takes its
+  // name (and `from` gets a fresh one), so the interface of the graph does not change. False, and
+  // nothing done, when `to` cannot be renamed (it is a graph input, an initializer, a capture, or
+  // an output itself while `from` is an output).
   bool TakeOver(ValueRef from, ValueRef to);
 
-  // Changes a subgraph held by `node` through an Editor of its own; captures are recomputed afterwards.
+  // Changes a subgraph held by `node` through an Editor of its own; captures are recomputed
+  // afterwards.
   void EditSubgraphs(NodeRef node, const std::function<void(Editor&)>& edit);
 
   // Orders nodes topologically, stable by present order; false when there is a cycle.
@@ -94,7 +104,8 @@ class Editor {
   Node& mutable_node(NodeRef ref);
   Value& mutable_value(ValueRef ref);
   ValueRef NewValue(std::string name);
-  // The value of this name, new or an input, listed as an initializer; its tensor is for the caller.
+  // The value of this name, new or an input, listed as an initializer; its tensor is for the
+  // caller.
   Value& BecomeInitializer(const std::string& name, ValueRef& ref);
   void AddUse(ValueRef value, Use use);
   void DropUse(ValueRef value, const Use& use);

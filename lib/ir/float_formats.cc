@@ -11,10 +11,10 @@ namespace {
 
 // sign + exponent + mantissa bits, bias, and what the top codes mean.
 enum class Specials {
-  kIeee,      // all-ones exponent: infinity and NaN
-  kFn,        // only S.111..1 is NaN, no infinity
-  kFnuz,      // only the code of minus zero is NaN, no infinity, no minus zero
-  kFinite,    // every code is a number
+  kIeee,    // all-ones exponent: infinity and NaN
+  kFn,      // only S.111..1 is NaN, no infinity
+  kFnuz,    // only the code of minus zero is NaN, no infinity, no minus zero
+  kFinite,  // every code is a number
 };
 struct Format {
   int exponent_bits, mantissa_bits, bias;
@@ -26,14 +26,22 @@ constexpr Format kBf16{8, 7, 127, Specials::kIeee};
 
 Format FormatOf(DType dtype) {
   switch (dtype) {
-    case DType::kFloat8E4M3Fn: return {4, 3, 7, Specials::kFn};
-    case DType::kFloat8E4M3Fnuz: return {4, 3, 8, Specials::kFnuz};
-    case DType::kFloat8E5M2: return {5, 2, 15, Specials::kIeee};
-    case DType::kFloat8E5M2Fnuz: return {5, 2, 16, Specials::kFnuz};
-    case DType::kFloat4E2M1: return {2, 1, 1, Specials::kFinite};
-    case DType::kFloat6E2M3: return {2, 3, 1, Specials::kFinite};
-    case DType::kFloat6E3M2: return {3, 2, 3, Specials::kFinite};
-    default: return kHalf;
+    case DType::kFloat8E4M3Fn:
+      return {4, 3, 7, Specials::kFn};
+    case DType::kFloat8E4M3Fnuz:
+      return {4, 3, 8, Specials::kFnuz};
+    case DType::kFloat8E5M2:
+      return {5, 2, 15, Specials::kIeee};
+    case DType::kFloat8E5M2Fnuz:
+      return {5, 2, 16, Specials::kFnuz};
+    case DType::kFloat4E2M1:
+      return {2, 1, 1, Specials::kFinite};
+    case DType::kFloat6E2M3:
+      return {2, 3, 1, Specials::kFinite};
+    case DType::kFloat6E3M2:
+      return {3, 2, 3, Specials::kFinite};
+    default:
+      return kHalf;
   }
 }
 
@@ -53,20 +61,24 @@ float Decode(const Format& f, uint32_t bits) {
     return kNan;
   }
   if (f.specials == Specials::kFnuz && sign == 1 && exponent == 0 && mantissa == 0) return kNan;
-  const double fraction = static_cast<double>(mantissa) / static_cast<double>(1u << f.mantissa_bits);
-  const double magnitude =
-      exponent == 0 ? std::ldexp(fraction, 1 - f.bias)
-                    : std::ldexp(1.0 + fraction, static_cast<int>(exponent) - f.bias);
+  const double fraction =
+      static_cast<double>(mantissa) / static_cast<double>(1u << f.mantissa_bits);
+  const double magnitude = exponent == 0
+                               ? std::ldexp(fraction, 1 - f.bias)
+                               : std::ldexp(1.0 + fraction, static_cast<int>(exponent) - f.bias);
   return static_cast<float>(sign != 0 ? -magnitude : magnitude);
 }
 
 uint32_t MaxFiniteCode(const Format& f) {
   const uint32_t all = (1u << (f.exponent_bits + f.mantissa_bits)) - 1;
   switch (f.specials) {
-    case Specials::kIeee: return (((1u << f.exponent_bits) - 1) << f.mantissa_bits) - 1;
-    case Specials::kFn: return all - 1;
+    case Specials::kIeee:
+      return (((1u << f.exponent_bits) - 1) << f.mantissa_bits) - 1;
+    case Specials::kFn:
+      return all - 1;
     case Specials::kFnuz:
-    case Specials::kFinite: return all;
+    case Specials::kFinite:
+      return all;
   }
   return all;
 }
@@ -77,10 +89,13 @@ uint32_t NanCode(const Format& f, uint32_t sign_bit) {
     case Specials::kIeee:
       return sign_bit | (((1u << f.exponent_bits) - 1) << f.mantissa_bits) |
              (1u << (f.mantissa_bits - 1));
-    case Specials::kFn: return sign_bit | all;
-    case Specials::kFnuz: return 1u << (f.exponent_bits + f.mantissa_bits);
+    case Specials::kFn:
+      return sign_bit | all;
+    case Specials::kFnuz:
+      return 1u << (f.exponent_bits + f.mantissa_bits);
     // A format without NaN takes the largest value, as ONNX's Cast does.
-    case Specials::kFinite: return MaxFiniteCode(f);
+    case Specials::kFinite:
+      return MaxFiniteCode(f);
   }
   return all;
 }
@@ -100,11 +115,12 @@ uint32_t Encode(const Format& f, float value, bool saturate) {
   // Scale so that one step of the result is 1, then round half to even.
   int exponent = 0;
   std::frexp(magnitude, &exponent);
-  int unbiased = exponent - 1;                         // magnitude in [2^unbiased, 2^(unbiased+1))
-  if (unbiased < 1 - f.bias) unbiased = 1 - f.bias;    // subnormal
+  int unbiased = exponent - 1;                       // magnitude in [2^unbiased, 2^(unbiased+1))
+  if (unbiased < 1 - f.bias) unbiased = 1 - f.bias;  // subnormal
   const double steps = std::nearbyint(std::ldexp(magnitude, f.mantissa_bits - unbiased));
-  const auto units = static_cast<uint64_t>(steps);     // up to 2^(mantissa_bits + 1)
-  // A code counts steps upwards from zero: the carry out of the mantissa raises the exponent by itself.
+  const auto units = static_cast<uint64_t>(steps);  // up to 2^(mantissa_bits + 1)
+  // A code counts steps upwards from zero: the carry out of the mantissa raises the exponent by
+  // itself.
   const uint64_t code = units + (static_cast<uint64_t>(unbiased + f.bias - 1) << f.mantissa_bits);
   if (code > max_code) return overflow();
   if (code == 0 && f.specials == Specials::kFnuz) return 0;

@@ -1,7 +1,8 @@
 // Conversion of elements of the small float formats to and from float, one element at a time.
 //
-// Rounding is to nearest, ties to even. Overflow follows ONNX's Cast: `saturate` clamps to the largest finite
-// value, otherwise infinity (or NaN where the format has none). Tests: tests/ir/float_formats_test.cc.
+// Rounding is to nearest, ties to even. Overflow follows ONNX's Cast: `saturate` clamps to the
+// largest finite value, otherwise infinity (or NaN where the format has none). Tests:
+// tests/ir/float_formats_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
 // Graph, Node, Value: SSA in ONNX's terms, with checked handles and use-lists.
 //
-// A NodeRef or ValueRef names a slot and its generation: using one after its node was removed traps. A graph is
-// const to everybody; only Editor (lib/ir/editor.h) changes one and keeps the use-lists. Values that a subgraph
-// takes from an outer graph appear in the subgraph as captures, and as capture uses in the outer graph.
-// Tests: tests/ir/graph_test.cc.
+// A NodeRef or ValueRef names a slot and its generation: using one after its node was removed
+// traps. A graph is const to everybody; only Editor (lib/ir/editor.h) changes one and keeps the
+// use-lists. Values that a subgraph takes from an outer graph appear in the subgraph as captures,
+// and as capture uses in the outer graph. Tests: tests/ir/graph_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -48,20 +48,20 @@ struct Use {
 
 struct Value {
   std::string name;
-  Type type;               // kUnset when the file says nothing
+  Type type;  // kUnset when the file says nothing
   std::string doc;
   StringPairs metadata;
   std::string unknown_fields;
   bool has_value_info = false;  // the file lists a value_info for it (kept on export)
 
-  bool is_input = false;        // graph input (may be an initializer as well)
-  bool is_capture = false;      // taken from an outer graph, by name
-  NodeRef producer;             // null for inputs, initializers, captures
-  uint32_t output_index = 0;    // which output of the producer
-  std::optional<NamedTensor> initializer;     // dense initializer
+  bool is_input = false;                   // graph input (may be an initializer as well)
+  bool is_capture = false;                 // taken from an outer graph, by name
+  NodeRef producer;                        // null for inputs, initializers, captures
+  uint32_t output_index = 0;               // which output of the producer
+  std::optional<NamedTensor> initializer;  // dense initializer
   std::optional<SparseTensor> sparse_initializer;
-  std::vector<Use> uses;        // in no promised order; one entry per use
-  int graph_output_uses = 0;    // how many times it is a graph output
+  std::vector<Use> uses;      // in no promised order; one entry per use
+  int graph_output_uses = 0;  // how many times it is a graph output
 
   bool is_initializer() const { return initializer.has_value() || sparse_initializer.has_value(); }
   // A dense constant that no caller can replace: an initializer that is not an input too.
@@ -75,15 +75,15 @@ inline bool IsMainDomain(std::string_view domain) { return domain.empty() || dom
 struct Node {
   std::string name;
   std::string op_type;
-  std::string domain;    // "" is ai.onnx
+  std::string domain;  // "" is ai.onnx
   std::string overload;
   std::vector<ValueRef> inputs;
   std::vector<ValueRef> outputs;
   std::vector<Attribute> attributes;  // in file order
   std::string doc;
   StringPairs metadata;
-  std::string unknown_fields;         // includes device configurations, kept as wire bytes
-  std::vector<ValueRef> captures;     // outer values its subgraphs use, deduplicated, first use first
+  std::string unknown_fields;      // includes device configurations, kept as wire bytes
+  std::vector<ValueRef> captures;  // outer values its subgraphs use, deduplicated, first use first
 
   const Attribute* FindAttribute(std::string_view attribute_name) const;
   bool has_subgraphs() const;
@@ -114,12 +114,15 @@ class Graph {
   const std::string& name() const { return name_; }
   const std::string& doc() const { return doc_; }
   const StringPairs& metadata() const { return metadata_; }
-  const std::string& unknown_fields() const { return unknown_fields_; }  // with quantization annotations
+  const std::string& unknown_fields() const {
+    return unknown_fields_;
+  }  // with quantization annotations
 
   // Handles in execution order (a topological order when the graph verifies). O(nodes).
   std::vector<NodeRef> nodes() const;
   size_t node_count() const { return live_nodes_; }
-  // First and following node in execution order; null at the end. Safe while later nodes are edited.
+  // First and following node in execution order; null at the end. Safe while later nodes are
+  // edited.
   NodeRef first_node() const { return head_; }
   NodeRef next_node(NodeRef node) const;
   NodeRef previous_node(NodeRef node) const;
@@ -129,15 +132,20 @@ class Graph {
   bool valid(NodeRef ref) const;
   bool valid(ValueRef ref) const;
 
-  const std::vector<ValueRef>& inputs() const { return inputs_; }    // includes initializers listed as inputs
+  const std::vector<ValueRef>& inputs() const {
+    return inputs_;
+  }  // includes initializers listed as inputs
   const std::vector<ValueRef>& outputs() const { return outputs_; }
-  const std::vector<ValueRef>& initializers() const { return initializers_; }  // dense and sparse, file order
-  std::vector<ValueRef> values() const;    // all live, by slot
+  const std::vector<ValueRef>& initializers() const {
+    return initializers_;
+  }                                                       // dense and sparse, file order
+  std::vector<ValueRef> values() const;                   // all live, by slot
   ValueRef FindValue(std::string_view value_name) const;  // null when absent
 
   // Convenience.
-  const Tensor* ConstantOf(ValueRef ref) const;  // initializer's tensor when is_constant(), else null; null ref ok
-  size_t use_count(ValueRef ref) const;          // node uses + graph output uses
+  const Tensor* ConstantOf(
+      ValueRef ref) const;  // initializer's tensor when is_constant(), else null; null ref ok
+  size_t use_count(ValueRef ref) const;  // node uses + graph output uses
 
  private:
   friend class Editor;

@@ -14,7 +14,8 @@ class Hasher {
     Tag("model");
     stream_.UpdateInt(m.ir_version);
     Add(m.opset_imports);
-    for (const std::string* text : {&m.producer_name, &m.producer_version, &m.domain, &m.doc}) Add(*text);
+    for (const std::string* text : {&m.producer_name, &m.producer_version, &m.domain, &m.doc})
+      Add(*text);
     stream_.UpdateInt(m.model_version ? 1 : 0);
     stream_.UpdateInt(m.model_version.value_or(0));
     Add(m.metadata);
@@ -22,7 +23,8 @@ class Hasher {
     Add(m.graph);
     Count(m.functions);
     for (const Function& f : m.functions) {
-      for (const std::string* text : {&f.name, &f.domain, &f.overload, &f.doc, &f.unknown_fields}) Add(*text);
+      for (const std::string* text : {&f.name, &f.domain, &f.overload, &f.doc, &f.unknown_fields})
+        Add(*text);
       Add(f.attributes);
       Count(f.attribute_defaults);
       for (const Attribute& a : f.attribute_defaults) Add(a);
@@ -50,7 +52,8 @@ class Hasher {
     Tag("nodes");
     for (NodeRef at = g.first_node(); at; at = g.next_node(at)) {
       const Node& n = g.node(at);
-      for (const std::string* text : {&n.name, &n.op_type, &n.domain, &n.overload, &n.doc, &n.unknown_fields}) {
+      for (const std::string* text :
+           {&n.name, &n.op_type, &n.domain, &n.overload, &n.doc, &n.unknown_fields}) {
         Add(*text);
       }
       Add(n.metadata);
@@ -143,7 +146,8 @@ class Hasher {
         Add(dim.denotation);
       }
     }
-    for (const std::string* text : {&type.denotation, &type.opaque_domain, &type.opaque_name, &type.unknown_fields}) {
+    for (const std::string* text :
+         {&type.denotation, &type.opaque_domain, &type.opaque_name, &type.unknown_fields}) {
       Add(*text);
     }
     stream_.UpdateInt(type.element ? 1 : 0);

@@ -22,7 +22,7 @@ struct OpsetImport {
 
 struct Function {
   std::string name, domain, overload, doc;
-  std::vector<std::string> attributes;         // names without default
+  std::vector<std::string> attributes;  // names without default
   std::vector<Attribute> attribute_defaults;
   std::vector<OpsetImport> opset_imports;
   StringPairs metadata;
@@ -36,7 +36,7 @@ struct Model {
   std::string producer_name, producer_version, domain, doc;
   std::optional<int64_t> model_version;
   StringPairs metadata;
-  std::string unknown_fields;                // includes training info and device configurations as wire bytes
+  std::string unknown_fields;  // includes training info and device configurations as wire bytes
   Graph graph;
   std::vector<Function> functions;
 

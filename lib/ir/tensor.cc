@@ -54,7 +54,8 @@ Tensor Tensor::FromBytes(DType dtype, Shape dims, std::vector<std::byte> bytes) 
   payload->owned = std::move(bytes);
   payload->bytes = payload->owned;
   const std::optional<int64_t> count = ElementCount(dims);
-  AZ_CHECK(BitsOf(dtype) > 0 && count && ByteCount(dtype, *count) == static_cast<int64_t>(payload->bytes.size()),
+  AZ_CHECK(BitsOf(dtype) > 0 && count &&
+               ByteCount(dtype, *count) == static_cast<int64_t>(payload->bytes.size()),
            "{} {} from {} bytes", NameOf(dtype), ShapeText(dims), payload->bytes.size());
   Tensor tensor;
   tensor.dtype_ = dtype;
@@ -66,8 +67,9 @@ Tensor Tensor::FromBytes(DType dtype, Shape dims, std::vector<std::byte> bytes) 
 Tensor Tensor::View(DType dtype, Shape dims, std::span<const std::byte> bytes,
                     std::shared_ptr<const void> owner, bool mapped) {
   const std::optional<int64_t> count = ElementCount(dims);
-  AZ_CHECK(BitsOf(dtype) > 0 && count && ByteCount(dtype, *count) == static_cast<int64_t>(bytes.size()),
-           "{} {} viewed from {} bytes", NameOf(dtype), ShapeText(dims), bytes.size());
+  AZ_CHECK(
+      BitsOf(dtype) > 0 && count && ByteCount(dtype, *count) == static_cast<int64_t>(bytes.size()),
+      "{} {} viewed from {} bytes", NameOf(dtype), ShapeText(dims), bytes.size());
   auto payload = std::make_shared<Payload>();
   payload->bytes = bytes;
   payload->owner = std::move(owner);
@@ -128,7 +130,8 @@ const std::vector<std::string>& Tensor::strings() const {
 
 namespace {
 
-// Calls visit(i, value) with the value of every element as its own C++ type (floats of small formats as float).
+// Calls visit(i, value) with the value of every element as its own C++ type (floats of small
+// formats as float).
 template <typename Visit>
 void ForEachElement(const Tensor& tensor, const Visit& visit) {
   const auto count = static_cast<size_t>(tensor.element_count());
@@ -138,16 +141,26 @@ void ForEachElement(const Tensor& tensor, const Visit& visit) {
   };
   const auto raw = tensor.bytes();
   switch (tensor.dtype()) {
-    case DType::kFloat: return all(float{});
-    case DType::kDouble: return all(double{});
-    case DType::kUint8: return all(uint8_t{});
-    case DType::kInt8: return all(int8_t{});
-    case DType::kUint16: return all(uint16_t{});
-    case DType::kInt16: return all(int16_t{});
-    case DType::kInt32: return all(int32_t{});
-    case DType::kInt64: return all(int64_t{});
-    case DType::kUint32: return all(uint32_t{});
-    case DType::kUint64: return all(uint64_t{});
+    case DType::kFloat:
+      return all(float{});
+    case DType::kDouble:
+      return all(double{});
+    case DType::kUint8:
+      return all(uint8_t{});
+    case DType::kInt8:
+      return all(int8_t{});
+    case DType::kUint16:
+      return all(uint16_t{});
+    case DType::kInt16:
+      return all(int16_t{});
+    case DType::kInt32:
+      return all(int32_t{});
+    case DType::kInt64:
+      return all(int64_t{});
+    case DType::kUint32:
+      return all(uint32_t{});
+    case DType::kUint64:
+      return all(uint64_t{});
     case DType::kBool:
       for (size_t i = 0; i < count; ++i) visit(i, static_cast<uint8_t>(raw[i] != std::byte{0}));
       return;
@@ -194,7 +207,8 @@ void ForEachElement(const Tensor& tensor, const Visit& visit) {
     case DType::kUndefined:
     case DType::kString:
     case DType::kComplex64:
-    case DType::kComplex128: break;
+    case DType::kComplex128:
+      break;
   }
   AZ_CHECK(false, "{} has no numeric value", NameOf(tensor.dtype()));
 }
@@ -226,7 +240,8 @@ Tensor Tensor::Reshaped(Shape dims) const {
            ShapeText(dims));
   Tensor tensor = *this;
   tensor.dims_ = std::move(dims);
-  if (tensor.payload_) {  // the digest covers dims, so the reshaped tensor needs a payload of its own
+  if (tensor
+          .payload_) {  // the digest covers dims, so the reshaped tensor needs a payload of its own
     auto payload = std::make_shared<Payload>();
     payload->bytes = payload_->bytes;
     payload->mapped = payload_->mapped;

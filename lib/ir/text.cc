@@ -50,8 +50,10 @@ std::string TensorText(const Tensor& tensor, int64_t max_elements) {
   std::string text = tensor.TypeText();
   const int64_t count = tensor.element_count();
   if (count == 0) return text;
-  if (count > max_elements || tensor.dtype() == DType::kComplex64 || tensor.dtype() == DType::kComplex128) {
-    return text + " sha256:" + Hex(tensor.digest()).substr(0, 16);  // so that two texts differ when elements do
+  if (count > max_elements || tensor.dtype() == DType::kComplex64 ||
+      tensor.dtype() == DType::kComplex128) {
+    return text + " sha256:" +
+           Hex(tensor.digest()).substr(0, 16);  // so that two texts differ when elements do
   }
   text += " {";
   if (tensor.dtype() == DType::kString) {
@@ -106,8 +108,8 @@ struct ValueText {
 std::string NodeText(const Graph& graph, NodeRef ref, const TextOptions& options) {
   const Node& node = graph.node(ref);
   std::string text = fmt::format("{} = {}{}({})", RefsText(graph, node.outputs),
-                                 node.domain.empty() ? "" : NameText(node.domain) + ".", NameText(node.op_type),
-                                 RefsText(graph, node.inputs));
+                                 node.domain.empty() ? "" : NameText(node.domain) + ".",
+                                 NameText(node.op_type), RefsText(graph, node.inputs));
   std::string attributes;
   for (const Attribute& attribute : node.attributes) {
     if (!attributes.empty()) attributes += ", ";
@@ -127,7 +129,8 @@ std::string NodeLabel(const Graph& graph, NodeRef ref) {
   const Node& node = graph.node(ref);
   if (!node.name.empty()) return fmt::format("{} {}", NameText(node.op_type), Quoted(node.name));
   for (const ValueRef output : node.outputs) {
-    if (output) return fmt::format("{} -> {}", NameText(node.op_type), Quoted(graph.value(output).name));
+    if (output)
+      return fmt::format("{} -> {}", NameText(node.op_type), Quoted(graph.value(output).name));
   }
   return NameText(node.op_type);
 }
@@ -143,7 +146,8 @@ std::string Print(const Graph& graph, const TextOptions& options) {
       text += fmt::format("init {} = {}\n", NameText(value.name),
                           TensorText(value.initializer->tensor, options.max_elements));
     } else {
-      text += fmt::format("init {} = {}\n", NameText(value.name), ValueText{options}(*value.sparse_initializer));
+      text += fmt::format("init {} = {}\n", NameText(value.name),
+                          ValueText{options}(*value.sparse_initializer));
     }
   }
   for (NodeRef at = graph.first_node(); at; at = graph.next_node(at)) {
@@ -158,12 +162,13 @@ std::string Print(const Graph& graph, const TextOptions& options) {
 std::string Print(const Model& model, const TextOptions& options) {
   std::string text = fmt::format("model ir {}", model.ir_version);
   for (const OpsetImport& import : model.opset_imports) {
-    text += fmt::format(" {}:{}", import.domain.empty() ? "ai.onnx" : NameText(import.domain), import.version);
+    text += fmt::format(" {}:{}", import.domain.empty() ? "ai.onnx" : NameText(import.domain),
+                        import.version);
   }
   text += "\n" + Print(model.graph, options);
   for (const Function& function : model.functions) {
-    text += fmt::format("function {}.{}({}) -> ({})\n", NameText(function.domain), NameText(function.name),
-                        RefsText(function.body, function.body.inputs()),
+    text += fmt::format("function {}.{}({}) -> ({})\n", NameText(function.domain),
+                        NameText(function.name), RefsText(function.body, function.body.inputs()),
                         RefsText(function.body, function.body.outputs()));
     text += Indented(Print(function.body, options));
   }

@@ -30,9 +30,10 @@ std::optional<std::vector<int64_t>> Type::static_shape() const {
 }
 
 bool operator==(const Type& a, const Type& b) {
-  if (a.kind != b.kind || a.dtype != b.dtype || a.shape != b.shape || a.denotation != b.denotation ||
-      a.opaque_domain != b.opaque_domain || a.opaque_name != b.opaque_name ||
-      a.unknown_fields != b.unknown_fields || !a.element != !b.element) {
+  if (a.kind != b.kind || a.dtype != b.dtype || a.shape != b.shape ||
+      a.denotation != b.denotation || a.opaque_domain != b.opaque_domain ||
+      a.opaque_name != b.opaque_name || a.unknown_fields != b.unknown_fields ||
+      !a.element != !b.element) {
     return false;
   }
   return !a.element || a.element == b.element || *a.element == *b.element;
@@ -69,14 +70,21 @@ std::string DimsText(const std::optional<std::vector<Dim>>& shape) {
 std::string TypeText(const Type& type) {
   const std::string element = type.element ? TypeText(*type.element) : "?";
   switch (type.kind) {
-    case Type::Kind::kTensor: return fmt::format("{} {}", ShortNameOf(type.dtype), DimsText(type.shape));
+    case Type::Kind::kTensor:
+      return fmt::format("{} {}", ShortNameOf(type.dtype), DimsText(type.shape));
     case Type::Kind::kSparseTensor:
       return fmt::format("sparse({} {})", ShortNameOf(type.dtype), DimsText(type.shape));
-    case Type::Kind::kSequence: return fmt::format("seq({})", element);
-    case Type::Kind::kOptional: return fmt::format("optional({})", element);
-    case Type::Kind::kMap: return fmt::format("map({}, {})", ShortNameOf(type.dtype), element);
-    case Type::Kind::kOpaque: return fmt::format("opaque({}, {})", Printable(type.opaque_domain), Printable(type.opaque_name));
-    case Type::Kind::kUnset: return "?";
+    case Type::Kind::kSequence:
+      return fmt::format("seq({})", element);
+    case Type::Kind::kOptional:
+      return fmt::format("optional({})", element);
+    case Type::Kind::kMap:
+      return fmt::format("map({}, {})", ShortNameOf(type.dtype), element);
+    case Type::Kind::kOpaque:
+      return fmt::format("opaque({}, {})", Printable(type.opaque_domain),
+                         Printable(type.opaque_name));
+    case Type::Kind::kUnset:
+      return "?";
   }
   return "?";
 }

@@ -22,12 +22,12 @@ struct Dim {
 struct Type {
   enum class Kind { kTensor, kSparseTensor, kSequence, kOptional, kMap, kOpaque, kUnset };
   Kind kind = Kind::kUnset;
-  DType dtype = DType::kUndefined;         // tensor, sparse tensor; key type of a map
-  std::optional<std::vector<Dim>> shape;   // tensor, sparse tensor; nullopt: rank unknown
-  std::shared_ptr<const Type> element;     // sequence, optional: element; map: value
+  DType dtype = DType::kUndefined;        // tensor, sparse tensor; key type of a map
+  std::optional<std::vector<Dim>> shape;  // tensor, sparse tensor; nullopt: rank unknown
+  std::shared_ptr<const Type> element;    // sequence, optional: element; map: value
   std::string denotation;
   std::string opaque_domain, opaque_name;
-  std::string unknown_fields;              // wire bytes we do not know, kept for export
+  std::string unknown_fields;  // wire bytes we do not know, kept for export
 
   static Type TensorOf(DType dtype, std::optional<std::vector<Dim>> shape = std::nullopt);
   static Type TensorOf(DType dtype, const std::vector<int64_t>& dims);

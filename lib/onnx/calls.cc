@@ -25,7 +25,8 @@ void CollectCalls(const ir::Graph& graph, const Index& index, std::unordered_set
     const auto found = index.find(KeyOf(node.domain, node.op_type, node.overload));
     if (found != index.end()) calls.insert(found->second);
     for (const ir::Attribute& attribute : node.attributes) {
-      if (const auto* box = std::get_if<ir::GraphBox>(&attribute.value)) CollectCalls(**box, index, calls);
+      if (const auto* box = std::get_if<ir::GraphBox>(&attribute.value))
+        CollectCalls(**box, index, calls);
       if (const auto* boxes = std::get_if<std::vector<ir::GraphBox>>(&attribute.value)) {
         for (const ir::GraphBox& inner : *boxes) CollectCalls(*inner, index, calls);
       }
@@ -47,7 +48,8 @@ Status CheckCalls(const ir::Model& model, const ImportLimits& limits) {
   std::vector<std::unordered_set<size_t>> calls(model.functions.size());
   for (size_t i = 0; i < calls.size(); ++i) CollectCalls(model.functions[i].body, index, calls[i]);
 
-  // Longest chain below each function, without recursion: a chain may be as long as there are functions.
+  // Longest chain below each function, without recursion: a chain may be as long as there are
+  // functions.
   enum class Mark : uint8_t { kNew, kOpen, kDone };
   std::vector<Mark> marks(calls.size(), Mark::kNew);
   std::vector<int> depth(calls.size(), 1);
@@ -64,8 +66,9 @@ Status CheckCalls(const ir::Model& model, const ImportLimits& limits) {
       if (top.next == calls[top.function].end()) {
         marks[top.function] = Mark::kDone;
         if (depth[top.function] > limits.max_call_depth) {
-          return ResourceExhausted("calls below function \"{}\" are {} deep, the limit max_call_depth is {}",
-                                   model.functions[top.function].name, depth[top.function], limits.max_call_depth);
+          return ResourceExhausted(
+              "calls below function \"{}\" are {} deep, the limit max_call_depth is {}",
+              model.functions[top.function].name, depth[top.function], limits.max_call_depth);
         }
         const size_t done = top.function;
         stack.pop_back();
@@ -77,8 +80,8 @@ Status CheckCalls(const ir::Model& model, const ImportLimits& limits) {
       }
       const size_t callee = *top.next++;
       if (marks[callee] == Mark::kOpen) {
-        return InvalidArgument("function \"{}\" calls itself, through \"{}\"", model.functions[callee].name,
-                               model.functions[top.function].name);
+        return InvalidArgument("function \"{}\" calls itself, through \"{}\"",
+                               model.functions[callee].name, model.functions[top.function].name);
       }
       if (marks[callee] == Mark::kDone) {
         depth[top.function] = std::max(depth[top.function], depth[callee] + 1);

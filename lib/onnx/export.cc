@@ -1,4 +1,5 @@
-// Exporting models: to bytes, or atomically to a file with its external data. Tests: tests/onnx/round_trip_test.cc.
+// Exporting models: to bytes, or atomically to a file with its external data. Tests:
+// tests/onnx/round_trip_test.cc.
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
@@ -21,12 +22,14 @@ void AddTensorBytes(const ir::Graph& graph, uint64_t& total) {
     if (value.initializer) total += value.initializer->tensor.bytes().size();
   }
   for (ir::NodeRef node = graph.first_node(); node; node = graph.next_node(node)) {
-    for (const ir::Attribute& attribute : graph.node(node).attributes) AddTensorBytes(attribute, total);
+    for (const ir::Attribute& attribute : graph.node(node).attributes)
+      AddTensorBytes(attribute, total);
   }
 }
 
 void AddTensorBytes(const ir::Attribute& attribute, uint64_t& total) {
-  if (const auto* tensor = std::get_if<ir::NamedTensor>(&attribute.value)) total += tensor->tensor.bytes().size();
+  if (const auto* tensor = std::get_if<ir::NamedTensor>(&attribute.value))
+    total += tensor->tensor.bytes().size();
   if (const auto* tensors = std::get_if<std::vector<ir::NamedTensor>>(&attribute.value)) {
     for (const ir::NamedTensor& tensor : *tensors) total += tensor.tensor.bytes().size();
   }
@@ -47,14 +50,16 @@ void WriteModel(const ir::Model& model, const TensorTarget& target, ::onnx::Mode
   WritePairs(model.metadata, *proto.mutable_metadata_props());
   *proto.mutable_unknown_fields() = model.unknown_fields;
   WriteGraph(model.graph, target, *proto.mutable_graph());
-  for (const ir::Function& function : model.functions) WriteFunction(function, target, *proto.add_functions());
+  for (const ir::Function& function : model.functions)
+    WriteFunction(function, target, *proto.add_functions());
 }
 
 StatusOr<std::string> Serialize(const google::protobuf::MessageLite& message) {
   const size_t size = message.ByteSizeLong();
   if (size > kProtobufLimit) {
-    return ResourceExhausted("the model takes {} bytes without its large tensors, protobuf's limit is {}", size,
-                             kProtobufLimit);
+    return ResourceExhausted(
+        "the model takes {} bytes without its large tensors, protobuf's limit is {}", size,
+        kProtobufLimit);
   }
   std::string out;
   out.reserve(size);
@@ -62,7 +67,8 @@ StatusOr<std::string> Serialize(const google::protobuf::MessageLite& message) {
     google::protobuf::io::StringOutputStream stream(&out);
     google::protobuf::io::CodedOutputStream coded(&stream);
     coded.SetSerializationDeterministic(true);
-    if (!message.SerializeToCodedStream(&coded)) return Internal("protobuf failed to serialize the model");
+    if (!message.SerializeToCodedStream(&coded))
+      return Internal("protobuf failed to serialize the model");
   }
   return out;
 }
@@ -73,7 +79,8 @@ struct Laid {
 };
 
 // `location`: one external file for everything that goes outside; "" lets tensors keep theirs.
-StatusOr<Laid> Lay(const ir::Model& model, const ExportOptions& options, const std::string& location) {
+StatusOr<Laid> Lay(const ir::Model& model, const ExportOptions& options,
+                   const std::string& location) {
   uint64_t total = 0;
   AddTensorBytes(model.graph, total);
   for (const ir::Function& function : model.functions) AddTensorBytes(function.body, total);
@@ -110,7 +117,8 @@ bool SameContent(const std::string& path, const std::vector<std::span<const std:
   if (!file.ok()) return false;
   std::span<const std::byte> rest = (*file)->bytes();
   for (const auto& piece : pieces) {
-    if (piece.size() > rest.size() || (!piece.empty() && std::memcmp(rest.data(), piece.data(), piece.size()) != 0)) {
+    if (piece.size() > rest.size() ||
+        (!piece.empty() && std::memcmp(rest.data(), piece.data(), piece.size()) != 0)) {
       return false;
     }
     rest = rest.subspan(piece.size());
@@ -140,13 +148,14 @@ StatusOr<std::vector<std::string>> ExportFile(const ir::Model& model, const std:
   const std::string folder = FolderOf(path);
   const std::string name = BaseName(path);
   AZ_ASSIGN_OR_RETURN(Laid laid, Lay(model, options, ""));
-  // A file of that name that holds something else belongs to another model (often the source): it must survive, so
-  // the data goes to one file named after this model.
+  // A file of that name that holds something else belongs to another model (often the source): it
+  // must survive, so the data goes to one file named after this model.
   bool taken = false;
   for (const auto& [location, file] : laid.layout.files()) {
     AZ_RETURN_IF_ERROR(CheckLocation(location));
     const std::string target = JoinPath(folder, location);
-    taken = taken || location == name || (FileExists(target) && !SameContent(target, PiecesOf(file)));
+    taken =
+        taken || location == name || (FileExists(target) && !SameContent(target, PiecesOf(file)));
   }
   if (taken) {
     AZ_ASSIGN_OR_RETURN(laid, Lay(model, options, name + ".data"));

@@ -21,8 +21,9 @@ StatusOr<uint64_t> ParseNumber(const std::string& key, const std::string& text) 
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) {
-    return InvalidArgument("external_data {} is \"{}\", expected a decimal number that is not negative", key,
-                           text.substr(0, 40));
+    return InvalidArgument(
+        "external_data {} is \"{}\", expected a decimal number that is not negative", key,
+        text.substr(0, 40));
   }
   return value;
 }
@@ -31,8 +32,9 @@ StatusOr<uint64_t> ParseNumber(const std::string& key, const std::string& text) 
 
 Status CheckLocation(const std::string& location) {
   const auto refuse = [&](std::string_view why) {
-    return InvalidArgument("external_data location \"{}\" {}, expected a relative name beneath the model's folder",
-                           location.substr(0, 200), why);
+    return InvalidArgument(
+        "external_data location \"{}\" {}, expected a relative name beneath the model's folder",
+        location.substr(0, 200), why);
   };
   if (location.empty()) return refuse("is empty");
   if (location.find(kMemoryMarker) != std::string::npos) return refuse("names memory, not a file");
@@ -51,8 +53,9 @@ Status CheckLocation(const std::string& location) {
   return OkStatus();
 }
 
-StatusOr<ExternalReference> ParseExternal(const std::vector<std::pair<std::string, std::string>>& entries,
-                                          uint64_t want, bool& has_length) {
+StatusOr<ExternalReference> ParseExternal(
+    const std::vector<std::pair<std::string, std::string>>& entries, uint64_t want,
+    bool& has_length) {
   ExternalReference reference;
   std::vector<std::string> seen;
   has_length = false;
@@ -69,14 +72,15 @@ StatusOr<ExternalReference> ParseExternal(const std::vector<std::pair<std::strin
       AZ_ASSIGN_OR_RETURN(reference.length, ParseNumber(key, value));
       has_length = true;
     } else if (key != "checksum") {
-      return InvalidArgument("external_data key \"{}\", expected location, offset, length or checksum",
-                             key.substr(0, 40));
+      return InvalidArgument(
+          "external_data key \"{}\", expected location, offset, length or checksum",
+          key.substr(0, 40));
     }
   }
   AZ_RETURN_IF_ERROR(CheckLocation(reference.location));
   if (has_length && reference.length != want) {
-    return InvalidArgument("external_data length is {}, expected {} for the tensor's dims and type", reference.length,
-                           want);
+    return InvalidArgument("external_data length is {}, expected {} for the tensor's dims and type",
+                           reference.length, want);
   }
   return reference;
 }
@@ -84,7 +88,8 @@ StatusOr<ExternalReference> ParseExternal(const std::vector<std::pair<std::strin
 StatusOr<std::shared_ptr<const MappedFile>> ExternalFiles::Open(const std::string& location) {
   if (const auto it = files_.find(location); it != files_.end()) return it->second;
   if (folder_.empty()) {
-    return InvalidArgument("external data in \"{}\", but this model must not refer to files", location);
+    return InvalidArgument("external data in \"{}\", but this model must not refer to files",
+                           location);
   }
   AZ_ASSIGN_OR_RETURN(const int fd, OpenBeneath(folder_, location));
   const uint64_t left = options_.limits.max_external_bytes - total_;
@@ -97,8 +102,9 @@ StatusOr<std::shared_ptr<const MappedFile>> ExternalFiles::Open(const std::strin
     opened = MappedFile::FromDescriptor(fd, JoinPath(folder_, location), left);
   }
   if (opened.status().code() == StatusCode::kResourceExhausted) {
-    return ResourceExhausted("external data \"{}\": all external files together pass the limit max_external_bytes of {}",
-                             location, options_.limits.max_external_bytes);
+    return ResourceExhausted(
+        "external data \"{}\": all external files together pass the limit max_external_bytes of {}",
+        location, options_.limits.max_external_bytes);
   }
   AZ_RETURN_IF_ERROR(opened.status());
   total_ += (*opened)->bytes().size();
@@ -113,14 +119,17 @@ StatusOr<std::pair<std::span<const std::byte>, std::shared_ptr<const void>>> Ext
   AZ_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, Open(reference.location));
   const uint64_t size = file->bytes().size();
   if (reference.offset > size || want > size - reference.offset) {
-    return InvalidArgument("external data \"{}\": bytes {} to {} wanted, but the file has {}", reference.location,
-                           reference.offset, fmt::format("{}+{}", reference.offset, want), size);
+    return InvalidArgument("external data \"{}\": bytes {} to {} wanted, but the file has {}",
+                           reference.location, reference.offset,
+                           fmt::format("{}+{}", reference.offset, want), size);
   }
   if (!has_length && size - reference.offset != want) {
-    return InvalidArgument("external data \"{}\": without a length the rest of the file counts, {} bytes, expected {}",
-                           reference.location, size - reference.offset, want);
+    return InvalidArgument(
+        "external data \"{}\": without a length the rest of the file counts, {} bytes, expected {}",
+        reference.location, size - reference.offset, want);
   }
-  return std::pair{file->bytes().subspan(reference.offset, want), std::shared_ptr<const void>(file)};
+  return std::pair{file->bytes().subspan(reference.offset, want),
+                   std::shared_ptr<const void>(file)};
 }
 
 uint64_t ExternalLayout::Place(const std::string& location, const ir::Tensor& tensor) {

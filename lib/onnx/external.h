@@ -1,8 +1,10 @@
-// External data: files beside the model that hold tensors' bytes. Read strictly, laid out deterministically.
+// External data: files beside the model that hold tensors' bytes. Read strictly, laid out
+// deterministically.
 //
-// Reading: location, offset and length are checked before anything is opened; the file must lie beneath the model's
-// folder without a symbolic link on the way, be regular and have one name only (OpenBeneath). Writing: tensors in the
-// order they are met, aligned so that a loader can map them. Tests: tests/onnx/external_test.cc.
+// Reading: location, offset and length are checked before anything is opened; the file must lie
+// beneath the model's folder without a symbolic link on the way, be regular and have one name only
+// (OpenBeneath). Writing: tensors in the order they are met, aligned so that a loader can map them.
+// Tests: tests/onnx/external_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -26,18 +28,22 @@ struct ExternalReference {
   uint64_t length = 0;
 };
 
-// Checks the entries: known keys (location, offset, length, checksum), each once; decimal numbers; a plain relative
-// location. `want` is the number of bytes that dims and type need: a length, when given, must equal it.
-StatusOr<ExternalReference> ParseExternal(const std::vector<std::pair<std::string, std::string>>& entries,
-                                          uint64_t want, bool& has_length);
+// Checks the entries: known keys (location, offset, length, checksum), each once; decimal numbers;
+// a plain relative location. `want` is the number of bytes that dims and type need: a length, when
+// given, must equal it.
+StatusOr<ExternalReference> ParseExternal(
+    const std::vector<std::pair<std::string, std::string>>& entries, uint64_t want,
+    bool& has_length);
 
-// A plain relative file name: no "..", ".", empty component, backslash, drive letter, NUL or in-memory marker.
+// A plain relative file name: no "..", ".", empty component, backslash, drive letter, NUL or
+// in-memory marker.
 Status CheckLocation(const std::string& location);
 
 class ExternalFiles {
  public:
   // `folder` "" refuses every file.
-  ExternalFiles(std::string folder, const ImportOptions& options) : folder_(std::move(folder)), options_(options) {}
+  ExternalFiles(std::string folder, const ImportOptions& options)
+      : folder_(std::move(folder)), options_(options) {}
   // The bytes, and who keeps them mapped.
   StatusOr<std::pair<std::span<const std::byte>, std::shared_ptr<const void>>> Read(
       const std::vector<std::pair<std::string, std::string>>& entries, uint64_t want);

@@ -1,4 +1,5 @@
-// Graphs, nodes, attributes and functions into the IR. Tests: tests/onnx/graph_test.cc, round_trip_test.cc.
+// Graphs, nodes, attributes and functions into the IR. Tests: tests/onnx/graph_test.cc,
+// round_trip_test.cc.
 #include <unordered_set>
 
 #include "lib/ir/editor.h"
@@ -46,20 +47,28 @@ std::vector<Given> GivenFields(const ::onnx::AttributeProto& proto) {
   return given;
 }
 
-StatusOr<Attribute::Value> ReadValue(const ::onnx::AttributeProto& proto, int type, TensorSource& source) {
+StatusOr<Attribute::Value> ReadValue(const ::onnx::AttributeProto& proto, int type,
+                                     TensorSource& source) {
   using A = ::onnx::AttributeProto;
   const auto missing = [](std::string_view field) {
     return InvalidArgument("{} is missing, expected by the declared type", field);
   };
   switch (type) {
-    case A::UNDEFINED: return Attribute::Value();
-    case A::FLOAT: return Attribute::Value(proto.f());
-    case A::INT: return Attribute::Value(static_cast<int64_t>(proto.i()));
-    case A::STRING: return Attribute::Value(proto.s());
-    case A::FLOATS: return Attribute::Value(std::vector<float>(proto.floats().begin(), proto.floats().end()));
-    case A::INTS: return Attribute::Value(std::vector<int64_t>(proto.ints().begin(), proto.ints().end()));
+    case A::UNDEFINED:
+      return Attribute::Value();
+    case A::FLOAT:
+      return Attribute::Value(proto.f());
+    case A::INT:
+      return Attribute::Value(static_cast<int64_t>(proto.i()));
+    case A::STRING:
+      return Attribute::Value(proto.s());
+    case A::FLOATS:
+      return Attribute::Value(std::vector<float>(proto.floats().begin(), proto.floats().end()));
+    case A::INTS:
+      return Attribute::Value(std::vector<int64_t>(proto.ints().begin(), proto.ints().end()));
     case A::STRINGS:
-      return Attribute::Value(std::vector<std::string>(proto.strings().begin(), proto.strings().end()));
+      return Attribute::Value(
+          std::vector<std::string>(proto.strings().begin(), proto.strings().end()));
     case A::TENSOR: {
       if (!proto.has_t()) return missing("t");
       AZ_ASSIGN_OR_RETURN(ir::NamedTensor tensor, ReadTensor(proto.t(), source));
@@ -112,7 +121,8 @@ StatusOr<Attribute::Value> ReadValue(const ::onnx::AttributeProto& proto, int ty
       }
       return Attribute::Value(std::move(types));
     }
-    default: return InvalidArgument("type {} is not known, expected 0 to 14", type);
+    default:
+      return InvalidArgument("type {} is not known, expected 0 to 14", type);
   }
 }
 
@@ -124,12 +134,14 @@ StatusOr<Attribute> ReadAttributeOnly(const ::onnx::AttributeProto& proto, Tenso
   if (out.name.empty()) return InvalidArgument("an attribute without a name");
   const std::vector<Given> given = GivenFields(proto);
   if (given.size() > 1) {
-    return InvalidArgument("both {} and {} are set, expected one value", given[0].field, given[1].field);
+    return InvalidArgument("both {} and {} are set, expected one value", given[0].field,
+                           given[1].field);
   }
   const int declared = proto.type();
   if (!proto.ref_attr_name().empty()) {
     if (!given.empty()) {
-      return InvalidArgument("both ref_attr_name and {} are set, expected one of them", given[0].field);
+      return InvalidArgument("both ref_attr_name and {} are set, expected one of them",
+                             given[0].field);
     }
     out.ref_name = proto.ref_attr_name();
     out.ref_type = declared;
@@ -145,7 +157,8 @@ StatusOr<Attribute> ReadAttributeOnly(const ::onnx::AttributeProto& proto, Tenso
 
 StatusOr<Attribute> ReadAttribute(const ::onnx::AttributeProto& proto, TensorSource& source) {
   auto attribute = ReadAttributeOnly(proto, source);
-  if (!attribute.ok()) return Annotate(attribute.status(), fmt::format("attribute \"{}\"", proto.name()));
+  if (!attribute.ok())
+    return Annotate(attribute.status(), fmt::format("attribute \"{}\"", proto.name()));
   return attribute;
 }
 
@@ -164,14 +177,17 @@ std::vector<std::string> CapturesOf(const Attribute& attribute) {
   return names;
 }
 
-// Builds one graph through the editor; names are resolved when all nodes are there, so their order does not matter.
+// Builds one graph through the editor; names are resolved when all nodes are there, so their order
+// does not matter.
 class GraphReader {
  public:
-  GraphReader(ir::Graph& graph, TensorSource& source) : graph_(graph), edit_(graph), source_(source) {}
+  GraphReader(ir::Graph& graph, TensorSource& source)
+      : graph_(graph), edit_(graph), source_(source) {}
 
   Status AddInput(const ::onnx::ValueInfoProto& info) {
     if (info.name().empty()) return InvalidArgument("a graph input without a name");
-    if (graph_.FindValue(info.name())) return InvalidArgument("input \"{}\" is given twice", info.name());
+    if (graph_.FindValue(info.name()))
+      return InvalidArgument("input \"{}\" is given twice", info.name());
     ir::Type type;
     if (info.has_type()) {
       auto read = ReadType(info.type());
@@ -194,7 +210,8 @@ class GraphReader {
     }
     for (int i = 0; i < proto.sparse_initializer_size(); ++i) {
       const auto& tensor = proto.sparse_initializer(i);
-      const std::string label = fmt::format("sparse_initializer[{}] \"{}\"", i, tensor.values().name());
+      const std::string label =
+          fmt::format("sparse_initializer[{}] \"{}\"", i, tensor.values().name());
       auto read = ReadSparseTensor(tensor, source_);
       if (!read.ok()) return Annotate(read.status(), label);
       AZ_RETURN_IF_ERROR(CheckInitializerName(read->name, label));
@@ -229,8 +246,8 @@ class GraphReader {
       if (present.kind == ir::Type::Kind::kUnset) {
         edit_.SetType(value, *std::move(read));
       } else if (!(present == *read)) {
-        return InvalidArgument("\"{}\" is declared as {} and as output {}", info.name(), ir::TypeText(present),
-                               ir::TypeText(*read));
+        return InvalidArgument("\"{}\" is declared as {} and as output {}", info.name(),
+                               ir::TypeText(present), ir::TypeText(*read));
       }
     }
     SetDoc(value, info);
@@ -238,23 +255,26 @@ class GraphReader {
     return OkStatus();
   }
 
-  // Types of intermediate values. Entries that name no value, or say something else than what is known of an input
-  // or output, have no place in the IR: their bytes are returned, to be kept.
-  StatusOr<std::string> AddValueInfo(const RepeatedPtrField<::onnx::ValueInfoProto>& infos, int field) {
+  // Types of intermediate values. Entries that name no value, or say something else than what is
+  // known of an input or output, have no place in the IR: their bytes are returned, to be kept.
+  StatusOr<std::string> AddValueInfo(const RepeatedPtrField<::onnx::ValueInfoProto>& infos,
+                                     int field) {
     std::string kept;
     for (const auto& info : infos) {
       const ValueRef value = info.name().empty() ? ValueRef() : graph_.FindValue(info.name());
       ir::Type type;
       if (info.has_type()) {
         auto read = ReadType(info.type());
-        if (!read.ok()) return Annotate(read.status(), fmt::format("value_info \"{}\"", info.name()));
+        if (!read.ok())
+          return Annotate(read.status(), fmt::format("value_info \"{}\"", info.name()));
         type = *std::move(read);
       }
       bool fits = static_cast<bool>(value) && !graph_.value(value).has_value_info;
       if (fits) {
         const ir::Value& present = graph_.value(value);
         const bool declared = present.is_input || present.graph_output_uses > 0;
-        const bool has_doc = !present.doc.empty() || !present.metadata.empty() || !present.unknown_fields.empty();
+        const bool has_doc =
+            !present.doc.empty() || !present.metadata.empty() || !present.unknown_fields.empty();
         fits = !declared || (present.type == type && !has_doc && info.doc_string().empty() &&
                              info.metadata_props().empty() && info.unknown_fields().empty());
       }
@@ -303,7 +323,8 @@ class GraphReader {
     std::unordered_set<std::string_view> names;
     for (const std::string& name : proto.output()) {
       if (!name.empty() && (graph_.FindValue(name) || !names.insert(name).second)) {
-        return InvalidArgument("output \"{}\" is defined already, expected one definition of each name", name);
+        return InvalidArgument(
+            "output \"{}\" is defined already, expected one definition of each name", name);
       }
       spec.outputs.push_back(name);
     }
@@ -313,11 +334,12 @@ class GraphReader {
   Status Connect(const ::onnx::NodeProto& proto, NodeRef node) {
     std::vector<ValueRef> inputs;
     inputs.reserve(static_cast<size_t>(proto.input_size()));
-    for (const std::string& name : proto.input()) inputs.push_back(name.empty() ? ValueRef() : Find(name));
+    for (const std::string& name : proto.input())
+      inputs.push_back(name.empty() ? ValueRef() : Find(name));
     edit_.SetNodeInputs(node, std::move(inputs));
     if (proto.attribute_size() > source_.limits.max_attributes) {
-      return ResourceExhausted("{} attributes, the limit max_attributes is {}", proto.attribute_size(),
-                               source_.limits.max_attributes);
+      return ResourceExhausted("{} attributes, the limit max_attributes is {}",
+                               proto.attribute_size(), source_.limits.max_attributes);
     }
     std::unordered_set<std::string_view> names;
     for (const auto& attribute_proto : proto.attribute()) {
@@ -332,8 +354,10 @@ class GraphReader {
   }
 
   void SetDoc(ValueRef value, const ::onnx::ValueInfoProto& info) {
-    if (info.doc_string().empty() && info.metadata_props().empty() && info.unknown_fields().empty()) return;
-    edit_.SetValueDoc(value, info.doc_string(), ReadPairs(info.metadata_props()), info.unknown_fields());
+    if (info.doc_string().empty() && info.metadata_props().empty() && info.unknown_fields().empty())
+      return;
+    edit_.SetValueDoc(value, info.doc_string(), ReadPairs(info.metadata_props()),
+                      info.unknown_fields());
   }
 
   ir::Graph& graph_;
@@ -356,11 +380,13 @@ StatusOr<ir::Graph> ReadGraph(const ::onnx::GraphProto& proto, TensorSource& sou
     AZ_RETURN_IF_ERROR(reader.AddNodes(proto.node()));
     for (const auto& output : proto.output()) AZ_RETURN_IF_ERROR(reader.AddOutput(output));
     std::string unknown = proto.unknown_fields();
-    AZ_ASSIGN_OR_RETURN(const std::string kept,
-                        reader.AddValueInfo(proto.value_info(), ::onnx::GraphProto::kValueInfoFieldNumber));
+    AZ_ASSIGN_OR_RETURN(
+        const std::string kept,
+        reader.AddValueInfo(proto.value_info(), ::onnx::GraphProto::kValueInfoFieldNumber));
     unknown += kept;
     for (const auto& annotation : proto.quantization_annotation()) {
-      AppendField(unknown, ::onnx::GraphProto::kQuantizationAnnotationFieldNumber, annotation.SerializeAsString());
+      AppendField(unknown, ::onnx::GraphProto::kQuantizationAnnotationFieldNumber,
+                  annotation.SerializeAsString());
     }
     edit.SetUnknownFields(std::move(unknown));
     return OkStatus();
@@ -382,7 +408,8 @@ StatusOr<ir::Function> ReadFunction(const ::onnx::FunctionProto& proto, TensorSo
   GraphReader reader(function.body, source);
   const auto read = [&]() -> Status {
     if (function.name.empty()) return InvalidArgument("a function without a name");
-    AZ_ASSIGN_OR_RETURN(function.opset_imports, ReadOpsets(proto.opset_import(), source.limits.max_opset));
+    AZ_ASSIGN_OR_RETURN(function.opset_imports,
+                        ReadOpsets(proto.opset_import(), source.limits.max_opset));
     for (const auto& attribute_proto : proto.attribute_proto()) {
       AZ_ASSIGN_OR_RETURN(Attribute attribute, ReadAttribute(attribute_proto, source));
       function.attribute_defaults.push_back(std::move(attribute));
@@ -393,18 +420,22 @@ StatusOr<ir::Function> ReadFunction(const ::onnx::FunctionProto& proto, TensorSo
       AZ_RETURN_IF_ERROR(reader.AddInput(info));
     }
     AZ_RETURN_IF_ERROR(reader.AddNodes(proto.node()));
-    // Types before outputs: a value_info for an input or output of a function is its only declaration.
+    // Types before outputs: a value_info for an input or output of a function is its only
+    // declaration.
     for (const auto& value : proto.value_info()) {
       const ValueRef ref = function.body.FindValue(value.name());
       if (!ref || function.body.value(ref).has_value_info || value.name().empty()) {
-        AppendField(function.unknown_fields, ::onnx::FunctionProto::kValueInfoFieldNumber, value.SerializeAsString());
+        AppendField(function.unknown_fields, ::onnx::FunctionProto::kValueInfoFieldNumber,
+                    value.SerializeAsString());
         continue;
       }
       auto type = ReadType(value.type());
-      if (!type.ok()) return Annotate(type.status(), fmt::format("value_info \"{}\"", value.name()));
+      if (!type.ok())
+        return Annotate(type.status(), fmt::format("value_info \"{}\"", value.name()));
       if (value.has_type()) reader.edit().SetType(ref, *std::move(type));
       reader.edit().SetValueInfo(ref, true);
-      reader.edit().SetValueDoc(ref, value.doc_string(), ReadPairs(value.metadata_props()), value.unknown_fields());
+      reader.edit().SetValueDoc(ref, value.doc_string(), ReadPairs(value.metadata_props()),
+                                value.unknown_fields());
     }
     for (const std::string& name : proto.output()) {
       info.set_name(name);
@@ -413,12 +444,13 @@ StatusOr<ir::Function> ReadFunction(const ::onnx::FunctionProto& proto, TensorSo
     return OkStatus();
   };
   const Status status = read();
-  if (!status.ok()) return Annotate(status, fmt::format("function \"{}:{}\"", proto.domain(), proto.name()));
+  if (!status.ok())
+    return Annotate(status, fmt::format("function \"{}:{}\"", proto.domain(), proto.name()));
   return function;
 }
 
-StatusOr<std::vector<ir::OpsetImport>> ReadOpsets(const RepeatedPtrField<::onnx::OperatorSetIdProto>& protos,
-                                                  int64_t max_opset) {
+StatusOr<std::vector<ir::OpsetImport>> ReadOpsets(
+    const RepeatedPtrField<::onnx::OperatorSetIdProto>& protos, int64_t max_opset) {
   constexpr int64_t kMaxOtherOpset = INT32_MAX;
   std::vector<ir::OpsetImport> opsets;
   std::unordered_set<std::string_view> domains;
@@ -430,8 +462,8 @@ StatusOr<std::vector<ir::OpsetImport>> ReadOpsets(const RepeatedPtrField<::onnx:
     const int64_t limit = main ? max_opset : kMaxOtherOpset;
     const int64_t least = main ? 1 : 0;
     if (proto.version() < least || proto.version() > limit) {
-      return Unimplemented("opset {} of domain \"{}\" is not supported, expected {} to {}", proto.version(),
-                           proto.domain(), least, limit);
+      return Unimplemented("opset {} of domain \"{}\" is not supported, expected {} to {}",
+                           proto.version(), proto.domain(), least, limit);
     }
     opsets.push_back({proto.domain(), proto.version(), proto.unknown_fields()});
   }

@@ -13,7 +13,8 @@ struct Overloaded : Ts... {
   using Ts::operator()...;
 };
 
-void WriteAttribute(const Attribute& attribute, const TensorTarget& target, ::onnx::AttributeProto& proto) {
+void WriteAttribute(const Attribute& attribute, const TensorTarget& target,
+                    ::onnx::AttributeProto& proto) {
   proto.set_name(attribute.name);
   if (!attribute.doc.empty()) proto.set_doc_string(attribute.doc);
   *proto.mutable_unknown_fields() = attribute.unknown_fields;
@@ -21,41 +22,45 @@ void WriteAttribute(const Attribute& attribute, const TensorTarget& target, ::on
   if (attribute.number() != 0) {
     proto.set_type(static_cast<::onnx::AttributeProto_AttributeType>(attribute.number()));
   }
-  std::visit(Overloaded{
-                 [](const std::monostate&) {},
-                 [&](float value) { proto.set_f(value); },
-                 [&](int64_t value) { proto.set_i(value); },
-                 [&](const std::string& value) { proto.set_s(value); },
-                 [&](const ir::NamedTensor& value) { WriteTensor(value, target, *proto.mutable_t()); },
-                 [&](const ir::GraphBox& value) { WriteGraph(*value, target, *proto.mutable_g()); },
-                 [&](const std::vector<float>& values) {
-                   proto.mutable_floats()->Assign(values.begin(), values.end());
-                 },
-                 [&](const std::vector<int64_t>& values) {
-                   proto.mutable_ints()->Assign(values.begin(), values.end());
-                 },
-                 [&](const std::vector<std::string>& values) {
-                   for (const std::string& value : values) proto.add_strings(value);
-                 },
-                 [&](const std::vector<ir::NamedTensor>& values) {
-                   for (const auto& value : values) WriteTensor(value, target, *proto.add_tensors());
-                 },
-                 [&](const std::vector<ir::GraphBox>& values) {
-                   for (const auto& value : values) WriteGraph(*value, target, *proto.add_graphs());
-                 },
-                 [&](const ir::SparseTensor& value) { WriteSparseTensor(value, *proto.mutable_sparse_tensor()); },
-                 [&](const std::vector<ir::SparseTensor>& values) {
-                   for (const auto& value : values) WriteSparseTensor(value, *proto.add_sparse_tensors());
-                 },
-                 [&](const ir::Type& value) { WriteType(value, *proto.mutable_tp()); },
-                 [&](const std::vector<ir::Type>& values) {
-                   for (const auto& value : values) WriteType(value, *proto.add_type_protos());
-                 },
-             },
-             attribute.value);
+  std::visit(
+      Overloaded{
+          [](const std::monostate&) {},
+          [&](float value) { proto.set_f(value); },
+          [&](int64_t value) { proto.set_i(value); },
+          [&](const std::string& value) { proto.set_s(value); },
+          [&](const ir::NamedTensor& value) { WriteTensor(value, target, *proto.mutable_t()); },
+          [&](const ir::GraphBox& value) { WriteGraph(*value, target, *proto.mutable_g()); },
+          [&](const std::vector<float>& values) {
+            proto.mutable_floats()->Assign(values.begin(), values.end());
+          },
+          [&](const std::vector<int64_t>& values) {
+            proto.mutable_ints()->Assign(values.begin(), values.end());
+          },
+          [&](const std::vector<std::string>& values) {
+            for (const std::string& value : values) proto.add_strings(value);
+          },
+          [&](const std::vector<ir::NamedTensor>& values) {
+            for (const auto& value : values) WriteTensor(value, target, *proto.add_tensors());
+          },
+          [&](const std::vector<ir::GraphBox>& values) {
+            for (const auto& value : values) WriteGraph(*value, target, *proto.add_graphs());
+          },
+          [&](const ir::SparseTensor& value) {
+            WriteSparseTensor(value, *proto.mutable_sparse_tensor());
+          },
+          [&](const std::vector<ir::SparseTensor>& values) {
+            for (const auto& value : values) WriteSparseTensor(value, *proto.add_sparse_tensors());
+          },
+          [&](const ir::Type& value) { WriteType(value, *proto.mutable_tp()); },
+          [&](const std::vector<ir::Type>& values) {
+            for (const auto& value : values) WriteType(value, *proto.add_type_protos());
+          },
+      },
+      attribute.value);
 }
 
-void WriteNode(const ir::Graph& graph, const ir::Node& node, const TensorTarget& target, ::onnx::NodeProto& proto) {
+void WriteNode(const ir::Graph& graph, const ir::Node& node, const TensorTarget& target,
+               ::onnx::NodeProto& proto) {
   const auto name_of = [&](ValueRef ref) { return ref ? graph.value(ref).name : std::string(); };
   for (const ValueRef input : node.inputs) proto.add_input(name_of(input));
   for (const ValueRef output : node.outputs) proto.add_output(name_of(output));
@@ -66,7 +71,8 @@ void WriteNode(const ir::Graph& graph, const ir::Node& node, const TensorTarget&
   if (!node.doc.empty()) proto.set_doc_string(node.doc);
   WritePairs(node.metadata, *proto.mutable_metadata_props());
   *proto.mutable_unknown_fields() = node.unknown_fields;
-  for (const Attribute& attribute : node.attributes) WriteAttribute(attribute, target, *proto.add_attribute());
+  for (const Attribute& attribute : node.attributes)
+    WriteAttribute(attribute, target, *proto.add_attribute());
 }
 
 void WriteValue(const ir::Value& value, bool with_doc, ::onnx::ValueInfoProto& proto) {
@@ -81,8 +87,8 @@ void WriteValue(const ir::Value& value, bool with_doc, ::onnx::ValueInfoProto& p
   *proto.mutable_unknown_fields() = value.unknown_fields;
 }
 
-// Values that the file lists, in an order that the graph alone decides: inputs, initializers, then results of nodes
-// in execution order, then captures by name.
+// Values that the file lists, in an order that the graph alone decides: inputs, initializers, then
+// results of nodes in execution order, then captures by name.
 std::vector<ValueRef> ListedValues(const ir::Graph& graph) {
   std::vector<ValueRef> listed;
   const auto add = [&](ValueRef ref) {
@@ -116,7 +122,8 @@ void WriteGraph(const ir::Graph& graph, const TensorTarget& target, ::onnx::Grap
     WriteNode(graph, graph.node(node), target, *proto.add_node());
   }
   for (const ValueRef ref : graph.inputs()) WriteValue(graph.value(ref), true, *proto.add_input());
-  for (const ValueRef ref : graph.outputs()) WriteValue(graph.value(ref), true, *proto.add_output());
+  for (const ValueRef ref : graph.outputs())
+    WriteValue(graph.value(ref), true, *proto.add_output());
   for (const ValueRef ref : ListedValues(graph)) {
     const ir::Value& value = graph.value(ref);
     // Inputs and outputs carry their doc string where they are declared.
@@ -136,7 +143,8 @@ void WriteGraph(const ir::Graph& graph, const TensorTarget& target, ::onnx::Grap
   }
 }
 
-void WriteFunction(const ir::Function& function, const TensorTarget& target, ::onnx::FunctionProto& proto) {
+void WriteFunction(const ir::Function& function, const TensorTarget& target,
+                   ::onnx::FunctionProto& proto) {
   const ir::Graph& body = function.body;
   proto.set_name(function.name);
   if (!function.domain.empty()) proto.set_domain(function.domain);
@@ -154,7 +162,8 @@ void WriteFunction(const ir::Function& function, const TensorTarget& target, ::o
   for (ir::NodeRef node = body.first_node(); node; node = body.next_node(node)) {
     WriteNode(body, body.node(node), target, *proto.add_node());
   }
-  for (const ValueRef ref : ListedValues(body)) WriteValue(body.value(ref), true, *proto.add_value_info());
+  for (const ValueRef ref : ListedValues(body))
+    WriteValue(body.value(ref), true, *proto.add_value_info());
 }
 
 void WriteOpsets(const std::vector<ir::OpsetImport>& opsets,

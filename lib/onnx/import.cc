@@ -16,13 +16,15 @@ constexpr uint64_t kProtobufLimit = INT32_MAX;  // 2 GiB - 1: what any protobuf 
 
 StatusOr<ir::Model> Build(const ::onnx::ModelProto& proto, TensorSource& source) {
   ir::Model model;
-  if (!proto.has_ir_version() || proto.ir_version() < kMinIrVersion || proto.ir_version() > kMaxIrVersion) {
-    return Unimplemented("IR version {} is not supported, expected {} to {}", proto.ir_version(), kMinIrVersion,
-                         kMaxIrVersion);
+  if (!proto.has_ir_version() || proto.ir_version() < kMinIrVersion ||
+      proto.ir_version() > kMaxIrVersion) {
+    return Unimplemented("IR version {} is not supported, expected {} to {}", proto.ir_version(),
+                         kMinIrVersion, kMaxIrVersion);
   }
   if (!proto.has_graph()) return InvalidArgument("no graph: this is no ONNX model");
   model.ir_version = proto.ir_version();
-  AZ_ASSIGN_OR_RETURN(model.opset_imports, ReadOpsets(proto.opset_import(), source.limits.max_opset));
+  AZ_ASSIGN_OR_RETURN(model.opset_imports,
+                      ReadOpsets(proto.opset_import(), source.limits.max_opset));
   if (model.opset_imports.empty()) return InvalidArgument("no opset_import, expected at least one");
   model.producer_name = proto.producer_name();
   model.producer_version = proto.producer_version();
@@ -32,7 +34,8 @@ StatusOr<ir::Model> Build(const ::onnx::ModelProto& proto, TensorSource& source)
   model.metadata = ReadPairs(proto.metadata_props());
   model.unknown_fields = proto.unknown_fields();
   for (const auto& training : proto.training_info()) {
-    AppendField(model.unknown_fields, ::onnx::ModelProto::kTrainingInfoFieldNumber, training.SerializeAsString());
+    AppendField(model.unknown_fields, ::onnx::ModelProto::kTrainingInfoFieldNumber,
+                training.SerializeAsString());
   }
   for (const auto& configuration : proto.configuration()) {
     AppendField(model.unknown_fields, ::onnx::ModelProto::kConfigurationFieldNumber,
@@ -48,8 +51,10 @@ StatusOr<ir::Model> Build(const ::onnx::ModelProto& proto, TensorSource& source)
 }
 
 StatusOr<ir::Model> ImportScanned(std::string_view bytes, std::shared_ptr<const void> owner,
-                                  const std::string& origin, ExternalFiles& external, const ImportLimits& limits) {
-  if (bytes.empty()) return InvalidArgument("{}: the file is empty, expected an ONNX model", origin);
+                                  const std::string& origin, ExternalFiles& external,
+                                  const ImportLimits& limits) {
+  if (bytes.empty())
+    return InvalidArgument("{}: the file is empty, expected an ONNX model", origin);
   if (bytes.size() > std::min(limits.max_model_bytes, kProtobufLimit)) {
     return ResourceExhausted("{}: {} bytes, the limit max_model_bytes is {}", origin, bytes.size(),
                              std::min(limits.max_model_bytes, kProtobufLimit));
@@ -78,10 +83,13 @@ Digest DigestOf(std::span<const std::byte> mapped) {
 
 }  // namespace
 
-Status ParseScanned(const Scanned& scanned, google::protobuf::MessageLite& message, const std::string& origin) {
-  // The scan has bounded the nesting; protobuf's own limit of 100 would be in the way of 32 subgraphs with types.
+Status ParseScanned(const Scanned& scanned, google::protobuf::MessageLite& message,
+                    const std::string& origin) {
+  // The scan has bounded the nesting; protobuf's own limit of 100 would be in the way of 32
+  // subgraphs with types.
   constexpr int kSpare = 8;
-  google::protobuf::io::ArrayInputStream stream(scanned.stripped.data(), static_cast<int>(scanned.stripped.size()));
+  google::protobuf::io::ArrayInputStream stream(scanned.stripped.data(),
+                                                static_cast<int>(scanned.stripped.size()));
   google::protobuf::io::CodedInputStream input(&stream);
   input.SetRecursionLimit(scanned.max_nesting + kMaxGroupDepth + kSpare);
   if (!message.ParseFromCodedStream(&input) || !input.ConsumedEntireMessage()) {
@@ -101,8 +109,8 @@ StatusOr<Imported> ImportFile(const std::string& path, const ImportOptions& opti
   ExternalFiles external(FolderOf(path), options);
   Imported imported;
   AZ_ASSIGN_OR_RETURN(imported.model,
-                      ImportScanned({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, *file, path, external,
-                                    options.limits));
+                      ImportScanned({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                                    *file, path, external, options.limits));
   imported.file_digest = DigestOf(bytes);
   imported.file_bytes = bytes.size();
   for (const auto& [location, data] : external.files()) {
@@ -111,8 +119,8 @@ StatusOr<Imported> ImportFile(const std::string& path, const ImportOptions& opti
   return imported;
 }
 
-StatusOr<ir::Model> ImportBytes(std::string_view bytes, const std::string& origin, const std::string& folder,
-                                const ImportOptions& options) {
+StatusOr<ir::Model> ImportBytes(std::string_view bytes, const std::string& origin,
+                                const std::string& folder, const ImportOptions& options) {
   ExternalFiles external(folder, options);
   return ImportScanned(bytes, nullptr, origin, external, options.limits);
 }

@@ -9,6 +9,7 @@
 
 namespace assize::onnx {
 
-Status ParseScanned(const Scanned& scanned, google::protobuf::MessageLite& message, const std::string& origin);
+Status ParseScanned(const Scanned& scanned, google::protobuf::MessageLite& message,
+                    const std::string& origin);
 
 }  // namespace assize::onnx

@@ -140,23 +140,25 @@ constexpr Field kTypeFields[] = {
     One(8, "sparse_tensor_type", WireMessage::kTypeSparse, 1),
     One(9, "optional_type", WireMessage::kTypeOptional, 1),
 };
-constexpr Field kTypeTensorFields[] = {One(1, "elem_type", kInt), One(2, "shape", WireMessage::kShape)};
+constexpr Field kTypeTensorFields[] = {One(1, "elem_type", kInt),
+                                       One(2, "shape", WireMessage::kShape)};
 constexpr Field kTypeElementFields[] = {One(1, "elem_type", WireMessage::kType)};
-constexpr Field kTypeMapFields[] = {One(1, "key_type", kInt), One(2, "value_type", WireMessage::kType)};
+constexpr Field kTypeMapFields[] = {One(1, "key_type", kInt),
+                                    One(2, "value_type", WireMessage::kType)};
 constexpr Field kTypeOpaqueFields[] = {One(1, "domain", kText), One(2, "name", kText)};
 constexpr Field kShapeFields[] = {Many(1, "dim", WireMessage::kDimension)};
-constexpr Field kDimensionFields[] = {
-    One(1, "dim_value", kInt, 1), One(2, "dim_param", kName, 1), One(3, "denotation", kText)};
-constexpr Field kAnnotationFields[] = {
-    One(1, "tensor_name", kName), Many(2, "quant_parameter_tensor_names", WireMessage::kPair)};
+constexpr Field kDimensionFields[] = {One(1, "dim_value", kInt, 1), One(2, "dim_param", kName, 1),
+                                      One(3, "denotation", kText)};
+constexpr Field kAnnotationFields[] = {One(1, "tensor_name", kName),
+                                       Many(2, "quant_parameter_tensor_names", WireMessage::kPair)};
 constexpr Field kTrainingFields[] = {
     One(1, "initialization", WireMessage::kGraph),
     One(2, "algorithm", WireMessage::kGraph),
     Many(3, "initialization_binding", WireMessage::kPair),
     Many(4, "update_binding", WireMessage::kPair),
 };
-constexpr Field kConfigurationFields[] = {
-    One(1, "name", kName), One(2, "num_devices", kInt), Many(3, "device", kName)};
+constexpr Field kConfigurationFields[] = {One(1, "name", kName), One(2, "num_devices", kInt),
+                                          Many(3, "device", kName)};
 constexpr Field kNodeConfigurationFields[] = {
     One(1, "configuration_id", kName),
     Many(2, "sharding_spec", WireMessage::kSharding),
@@ -169,8 +171,8 @@ constexpr Field kShardingFields[] = {
     Many(4, "sharded_dim", WireMessage::kShardedDim),
 };
 constexpr Field kIntIntListFields[] = {One(1, "key", kInt), Many(2, "value", kInt)};
-constexpr Field kShardedDimFields[] = {
-    One(1, "axis", kInt), Many(2, "simple_sharding", WireMessage::kSimpleShardedDim)};
+constexpr Field kShardedDimFields[] = {One(1, "axis", kInt),
+                                       Many(2, "simple_sharding", WireMessage::kSimpleShardedDim)};
 constexpr Field kSimpleShardedDimFields[] = {
     One(1, "dim_value", kInt, 1), One(2, "dim_param", kName, 1), One(3, "num_shards", kInt)};
 constexpr Field kSequenceFields[] = {
@@ -245,7 +247,9 @@ static_assert(std::size(kRows) == static_cast<size_t>(WireMessage::kOptional) + 
 }  // namespace
 
 std::string_view NameOf(WireMessage message) { return kRows[static_cast<size_t>(message)].name; }
-std::span<const Field> FieldsOf(WireMessage message) { return kRows[static_cast<size_t>(message)].fields; }
+std::span<const Field> FieldsOf(WireMessage message) {
+  return kRows[static_cast<size_t>(message)].fields;
+}
 bool HoldsTensors(WireMessage message) { return kRows[static_cast<size_t>(message)].tensors; }
 
 const Field* FindField(WireMessage message, int number) {

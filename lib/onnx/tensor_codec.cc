@@ -24,7 +24,9 @@ std::optional<int64_t> StoredBytes(DType dtype, int64_t count) {
 
 StatusOr<std::vector<std::byte>> UnpackFloat6(std::span<const std::byte> packed, int64_t count) {
   std::vector<std::byte> out(static_cast<size_t>(count));
-  const auto bit_byte = [&](size_t i) { return i < packed.size() ? static_cast<unsigned>(packed[i]) : 0u; };
+  const auto bit_byte = [&](size_t i) {
+    return i < packed.size() ? static_cast<unsigned>(packed[i]) : 0u;
+  };
   for (size_t i = 0; i < out.size(); ++i) {
     const size_t bit = i * 6;
     const unsigned word = bit_byte(bit / 8) | bit_byte(bit / 8 + 1) << 8;
@@ -32,7 +34,8 @@ StatusOr<std::vector<std::byte>> UnpackFloat6(std::span<const std::byte> packed,
   }
   const size_t used = static_cast<size_t>(count) * 6 % 8;
   if (used != 0 && (static_cast<unsigned>(packed.back()) >> used) != 0) {
-    return InvalidArgument("the last byte of packed {}-element data has bits beyond the last element", count);
+    return InvalidArgument(
+        "the last byte of packed {}-element data has bits beyond the last element", count);
   }
   return out;
 }
@@ -57,21 +60,30 @@ struct EntryRule {
 
 EntryRule Int32Rule(DType dtype, int64_t count) {
   switch (dtype) {
-    case DType::kInt32: return {count, INT32_MIN, INT32_MAX, 4};
-    case DType::kInt16: return {count, INT16_MIN, INT16_MAX, 2};
-    case DType::kInt8: return {count, INT8_MIN, INT8_MAX, 1};
+    case DType::kInt32:
+      return {count, INT32_MIN, INT32_MAX, 4};
+    case DType::kInt16:
+      return {count, INT16_MIN, INT16_MAX, 2};
+    case DType::kInt8:
+      return {count, INT8_MIN, INT8_MAX, 1};
     case DType::kUint16:
     case DType::kFloat16:
-    case DType::kBfloat16: return {count, 0, UINT16_MAX, 2};
-    case DType::kBool: return {count, 0, 1, 1};
+    case DType::kBfloat16:
+      return {count, 0, UINT16_MAX, 2};
+    case DType::kBool:
+      return {count, 0, 1, 1};
     case DType::kFloat6E2M3:
-    case DType::kFloat6E3M2: return {count, 0, kFloat6Mask, 1};
+    case DType::kFloat6E3M2:
+      return {count, 0, kFloat6Mask, 1};
     case DType::kUint4:
     case DType::kInt4:
-    case DType::kFloat4E2M1: return {count / 2 + count % 2, 0, UINT8_MAX, 1};
+    case DType::kFloat4E2M1:
+      return {count / 2 + count % 2, 0, UINT8_MAX, 1};
     case DType::kUint2:
-    case DType::kInt2: return {count / 4 + (count % 4 != 0), 0, UINT8_MAX, 1};
-    default: return {count, 0, UINT8_MAX, 1};  // uint8 and the eight-bit floats
+    case DType::kInt2:
+      return {count / 4 + (count % 4 != 0), 0, UINT8_MAX, 1};
+    default:
+      return {count, 0, UINT8_MAX, 1};  // uint8 and the eight-bit floats
   }
 }
 
@@ -85,33 +97,43 @@ bool Int32Holds(DType dtype) {
     case DType::kUint32:
     case DType::kUint64:
     case DType::kComplex64:
-    case DType::kComplex128: return false;
-    default: return true;
+    case DType::kComplex128:
+      return false;
+    default:
+      return true;
   }
 }
 
 std::string FieldFor(DType dtype) {
   switch (dtype) {
     case DType::kFloat:
-    case DType::kComplex64: return "float_data";
+    case DType::kComplex64:
+      return "float_data";
     case DType::kDouble:
-    case DType::kComplex128: return "double_data";
-    case DType::kInt64: return "int64_data";
+    case DType::kComplex128:
+      return "double_data";
+    case DType::kInt64:
+      return "int64_data";
     case DType::kUint32:
-    case DType::kUint64: return "uint64_data";
-    case DType::kString: return "string_data";
-    default: return "int32_data";
+    case DType::kUint64:
+      return "uint64_data";
+    case DType::kString:
+      return "string_data";
+    default:
+      return "int32_data";
   }
 }
 
 Status CountMismatch(const std::string& field, int64_t found, int64_t expected, DType dtype,
                      const ir::Shape& dims) {
-  return InvalidArgument("{} has {} entries, expected {} for {} {}", field, found, expected, NameOf(dtype),
-                         ir::ShapeText(dims));
+  return InvalidArgument("{} has {} entries, expected {} for {} {}", field, found, expected,
+                         NameOf(dtype), ir::ShapeText(dims));
 }
 
-// Copies a typed field; signed entries of one byte may also be written as int8 would be (-128 ... -1).
-StatusOr<ir::Tensor> FromInt32(const ::onnx::TensorProto& proto, DType dtype, const ir::Shape& dims, int64_t count) {
+// Copies a typed field; signed entries of one byte may also be written as int8 would be (-128 ...
+// -1).
+StatusOr<ir::Tensor> FromInt32(const ::onnx::TensorProto& proto, DType dtype, const ir::Shape& dims,
+                               int64_t count) {
   const EntryRule rule = Int32Rule(dtype, count);
   if (proto.int32_data_size() != rule.count) {
     return CountMismatch("int32_data", proto.int32_data_size(), rule.count, dtype, dims);
@@ -122,8 +144,8 @@ StatusOr<ir::Tensor> FromInt32(const ::onnx::TensorProto& proto, DType dtype, co
   for (int i = 0; i < proto.int32_data_size(); ++i) {
     const int64_t value = proto.int32_data(i);
     if (value < low || value > rule.high) {
-      return InvalidArgument("int32_data[{}] is {}, expected {} to {} for {}", i, value, rule.low, rule.high,
-                             NameOf(dtype));
+      return InvalidArgument("int32_data[{}] is {}, expected {} to {} for {}", i, value, rule.low,
+                             rule.high, NameOf(dtype));
     }
     const uint32_t bits = static_cast<uint32_t>(value);
     std::memcpy(bytes.data() + static_cast<size_t>(i) * rule.bytes, &bits, rule.bytes);
@@ -132,14 +154,15 @@ StatusOr<ir::Tensor> FromInt32(const ::onnx::TensorProto& proto, DType dtype, co
 }
 
 template <typename T, typename Repeated>
-StatusOr<ir::Tensor> FromField(const Repeated& field, const std::string& name, DType dtype, const ir::Shape& dims,
-                               int64_t entries) {
+StatusOr<ir::Tensor> FromField(const Repeated& field, const std::string& name, DType dtype,
+                               const ir::Shape& dims, int64_t entries) {
   if (field.size() != entries) return CountMismatch(name, field.size(), entries, dtype, dims);
   std::vector<std::byte> bytes(static_cast<size_t>(field.size()) * sizeof(T));
   for (int i = 0; i < field.size(); ++i) {
     const T value = static_cast<T>(field.Get(i));
     if (value != field.Get(i) && field.Get(i) == field.Get(i)) {
-      return InvalidArgument("{}[{}] is {}, too large for {}", name, i, field.Get(i), NameOf(dtype));
+      return InvalidArgument("{}[{}] is {}, too large for {}", name, i, field.Get(i),
+                             NameOf(dtype));
     }
     std::memcpy(bytes.data() + static_cast<size_t>(i) * sizeof(T), &value, sizeof(T));
   }
@@ -147,11 +170,12 @@ StatusOr<ir::Tensor> FromField(const Repeated& field, const std::string& name, D
 }
 
 StatusOr<ir::Tensor> FromRaw(std::span<const std::byte> raw, const std::string& what, DType dtype,
-                             const ir::Shape& dims, int64_t count, const std::shared_ptr<const void>& owner) {
+                             const ir::Shape& dims, int64_t count,
+                             const std::shared_ptr<const void>& owner) {
   const std::optional<int64_t> want = StoredBytes(dtype, count);
   if (!want || static_cast<uint64_t>(*want) != raw.size()) {
-    return InvalidArgument("{} has {} bytes, expected {} for {} {}", what, raw.size(), want.value_or(-1),
-                           NameOf(dtype), ir::ShapeText(dims));
+    return InvalidArgument("{} has {} bytes, expected {} for {} {}", what, raw.size(),
+                           want.value_or(-1), NameOf(dtype), ir::ShapeText(dims));
   }
   if (dtype == DType::kBool) {
     for (size_t i = 0; i < raw.size(); ++i) {
@@ -183,19 +207,23 @@ StatusOr<Header> ReadHeader(const ::onnx::TensorProto& proto, const ImportLimits
     return InvalidArgument("data_type is {}, expected 1 to {}", proto.data_type(), ir::kMaxDType);
   }
   header.dtype = static_cast<DType>(proto.data_type());
-  if (proto.has_segment()) return Unimplemented("segment is set: tensors in segments are not supported");
+  if (proto.has_segment())
+    return Unimplemented("segment is set: tensors in segments are not supported");
   if (proto.dims_size() > limits.max_rank) {
-    return ResourceExhausted("rank {} passes the limit max_rank of {}", proto.dims_size(), limits.max_rank);
+    return ResourceExhausted("rank {} passes the limit max_rank of {}", proto.dims_size(),
+                             limits.max_rank);
   }
   header.dims.assign(proto.dims().begin(), proto.dims().end());
   for (size_t i = 0; i < header.dims.size(); ++i) {
     if (header.dims[i] < 0) {
-      return InvalidArgument("dims[{}] is {}, expected a size that is not negative", i, header.dims[i]);
+      return InvalidArgument("dims[{}] is {}, expected a size that is not negative", i,
+                             header.dims[i]);
     }
   }
   const std::optional<int64_t> count = ir::ElementCount(header.dims);
   if (!count || !ir::ByteCount(header.dtype, *count) || !StoredBytes(header.dtype, *count)) {
-    return InvalidArgument("dims {} overflow a 64-bit element or byte count", ir::ShapeText(header.dims));
+    return InvalidArgument("dims {} overflow a 64-bit element or byte count",
+                           ir::ShapeText(header.dims));
   }
   header.count = *count;
   return header;
@@ -203,7 +231,8 @@ StatusOr<Header> ReadHeader(const ::onnx::TensorProto& proto, const ImportLimits
 
 }  // namespace
 
-ir::StringPairs ReadPairs(const google::protobuf::RepeatedPtrField<::onnx::StringStringEntryProto>& pairs) {
+ir::StringPairs ReadPairs(
+    const google::protobuf::RepeatedPtrField<::onnx::StringStringEntryProto>& pairs) {
   ir::StringPairs out;
   for (const auto& pair : pairs) out.emplace_back(pair.key(), pair.value());
   return out;
@@ -235,9 +264,11 @@ StatusOr<ir::NamedTensor> ReadTensor(const ::onnx::TensorProto& proto, TensorSou
   if (proto.double_data_size() > 0) given.push_back("double_data");
   if (proto.uint64_data_size() > 0) given.push_back("uint64_data");
   // An empty raw_data beside a typed field says nothing; some writers set it.
-  const std::string_view raw = proto.has_raw_data() ? source.scanned.Payload(proto.raw_data()) : std::string_view();
+  const std::string_view raw =
+      proto.has_raw_data() ? source.scanned.Payload(proto.raw_data()) : std::string_view();
   if (!raw.empty()) given.push_back("raw_data");
-  const bool external = proto.has_data_location() && proto.data_location() == ::onnx::TensorProto::EXTERNAL;
+  const bool external =
+      proto.has_data_location() && proto.data_location() == ::onnx::TensorProto::EXTERNAL;
   if (external) given.push_back("external data");
   if (!external && proto.external_data_size() > 0) {
     return InvalidArgument("external_data is given, but data_location is not EXTERNAL");
@@ -248,11 +279,14 @@ StatusOr<ir::NamedTensor> ReadTensor(const ::onnx::TensorProto& proto, TensorSou
   const std::string field = given.empty() ? "" : given[0];
 
   if (external) {
-    if (dtype == DType::kString) return InvalidArgument("strings in external data, expected string_data");
+    if (dtype == DType::kString)
+      return InvalidArgument("strings in external data, expected string_data");
     std::vector<std::pair<std::string, std::string>> entries = ReadPairs(proto.external_data());
     const int64_t want = *StoredBytes(dtype, count);
-    AZ_ASSIGN_OR_RETURN(const auto found, source.external.Read(entries, static_cast<uint64_t>(want)));
-    AZ_ASSIGN_OR_RETURN(out.tensor, FromRaw(found.first, "external data", dtype, dims, count, found.second));
+    AZ_ASSIGN_OR_RETURN(const auto found,
+                        source.external.Read(entries, static_cast<uint64_t>(want)));
+    AZ_ASSIGN_OR_RETURN(out.tensor,
+                        FromRaw(found.first, "external data", dtype, dims, count, found.second));
     for (const auto& [key, value] : entries) {
       if (key == "location") out.external_location = value;
     }
@@ -265,7 +299,8 @@ StatusOr<ir::NamedTensor> ReadTensor(const ::onnx::TensorProto& proto, TensorSou
     if (proto.string_data_size() != count) {
       return CountMismatch("string_data", proto.string_data_size(), count, dtype, dims);
     }
-    out.tensor = ir::Tensor::Strings(dims, {proto.string_data().begin(), proto.string_data().end()});
+    out.tensor =
+        ir::Tensor::Strings(dims, {proto.string_data().begin(), proto.string_data().end()});
     return out;
   }
   if (field.empty() || field == "raw_data") {
@@ -273,32 +308,40 @@ StatusOr<ir::NamedTensor> ReadTensor(const ::onnx::TensorProto& proto, TensorSou
       return InvalidArgument("no data is set, expected {} elements of {} {}", count, NameOf(dtype),
                              ir::ShapeText(dims));
     }
-    AZ_ASSIGN_OR_RETURN(out.tensor, FromRaw(std::as_bytes(std::span(raw)), "raw_data", dtype, dims, count,
-                                            source.owner));
+    AZ_ASSIGN_OR_RETURN(out.tensor, FromRaw(std::as_bytes(std::span(raw)), "raw_data", dtype, dims,
+                                            count, source.owner));
     return out;
   }
   if (field != FieldFor(dtype)) {
-    return InvalidArgument("{} is set, expected {} or raw_data for {}", field, FieldFor(dtype), NameOf(dtype));
+    return InvalidArgument("{} is set, expected {} or raw_data for {}", field, FieldFor(dtype),
+                           NameOf(dtype));
   }
   // Complex numbers take two entries each; the byte count was checked, so this does not overflow.
-  const int64_t entries = dtype == DType::kComplex64 || dtype == DType::kComplex128 ? count * 2 : count;
+  const int64_t entries =
+      dtype == DType::kComplex64 || dtype == DType::kComplex128 ? count * 2 : count;
   if (Int32Holds(dtype)) {
     AZ_ASSIGN_OR_RETURN(out.tensor, FromInt32(proto, dtype, dims, count));
   } else if (field == "float_data") {
-    AZ_ASSIGN_OR_RETURN(out.tensor, FromField<float>(proto.float_data(), field, dtype, dims, entries));
+    AZ_ASSIGN_OR_RETURN(out.tensor,
+                        FromField<float>(proto.float_data(), field, dtype, dims, entries));
   } else if (field == "double_data") {
-    AZ_ASSIGN_OR_RETURN(out.tensor, FromField<double>(proto.double_data(), field, dtype, dims, entries));
+    AZ_ASSIGN_OR_RETURN(out.tensor,
+                        FromField<double>(proto.double_data(), field, dtype, dims, entries));
   } else if (field == "int64_data") {
-    AZ_ASSIGN_OR_RETURN(out.tensor, FromField<int64_t>(proto.int64_data(), field, dtype, dims, entries));
+    AZ_ASSIGN_OR_RETURN(out.tensor,
+                        FromField<int64_t>(proto.int64_data(), field, dtype, dims, entries));
   } else if (dtype == DType::kUint32) {
-    AZ_ASSIGN_OR_RETURN(out.tensor, FromField<uint32_t>(proto.uint64_data(), field, dtype, dims, entries));
+    AZ_ASSIGN_OR_RETURN(out.tensor,
+                        FromField<uint32_t>(proto.uint64_data(), field, dtype, dims, entries));
   } else {
-    AZ_ASSIGN_OR_RETURN(out.tensor, FromField<uint64_t>(proto.uint64_data(), field, dtype, dims, entries));
+    AZ_ASSIGN_OR_RETURN(out.tensor,
+                        FromField<uint64_t>(proto.uint64_data(), field, dtype, dims, entries));
   }
   return out;
 }
 
-StatusOr<ir::SparseTensor> ReadSparseTensor(const ::onnx::SparseTensorProto& proto, TensorSource& source) {
+StatusOr<ir::SparseTensor> ReadSparseTensor(const ::onnx::SparseTensorProto& proto,
+                                            TensorSource& source) {
   ir::SparseTensor out;
   if (!proto.has_values() || !proto.has_indices()) {
     return InvalidArgument("a sparse tensor without {}", proto.has_values() ? "indices" : "values");
@@ -309,18 +352,23 @@ StatusOr<ir::SparseTensor> ReadSparseTensor(const ::onnx::SparseTensorProto& pro
   if (!indices.ok()) return Annotate(indices.status(), "indices");
   for (const ir::NamedTensor* part : {&*values, &*indices}) {
     if (!part->doc.empty() || !part->metadata.empty() || !part->unknown_fields.empty()) {
-      return Unimplemented("doc_string, metadata and unknown fields on the parts of a sparse tensor have no place");
+      return Unimplemented(
+          "doc_string, metadata and unknown fields on the parts of a sparse tensor have no place");
     }
   }
-  if (!indices->name.empty()) return Unimplemented("a name on a sparse tensor's indices has no place");
+  if (!indices->name.empty())
+    return Unimplemented("a name on a sparse tensor's indices has no place");
   if (indices->tensor.dtype() != DType::kInt64) {
-    return InvalidArgument("indices of a sparse tensor are {}, expected int64", NameOf(indices->tensor.dtype()));
+    return InvalidArgument("indices of a sparse tensor are {}, expected int64",
+                           NameOf(indices->tensor.dtype()));
   }
   if (values->tensor.rank() != 1) {
-    return InvalidArgument("values of a sparse tensor have rank {}, expected 1", values->tensor.rank());
+    return InvalidArgument("values of a sparse tensor have rank {}, expected 1",
+                           values->tensor.rank());
   }
   if (proto.dims_size() > source.limits.max_rank) {
-    return ResourceExhausted("rank {} passes the limit max_rank of {}", proto.dims_size(), source.limits.max_rank);
+    return ResourceExhausted("rank {} passes the limit max_rank of {}", proto.dims_size(),
+                             source.limits.max_rank);
   }
   out.dims.assign(proto.dims().begin(), proto.dims().end());
   const std::optional<int64_t> dense = ir::ElementCount(out.dims);
@@ -330,14 +378,15 @@ StatusOr<ir::SparseTensor> ReadSparseTensor(const ::onnx::SparseTensorProto& pro
   const ir::Shape& found = indices->tensor.dims();
   const bool linear = found == ir::Shape{nonzero};
   if (!linear && found != ir::Shape{nonzero, rank}) {
-    return InvalidArgument("indices of a sparse tensor have shape {}, expected [{}] or [{},{}]", ir::ShapeText(found),
-                           nonzero, nonzero, rank);
+    return InvalidArgument("indices of a sparse tensor have shape {}, expected [{}] or [{},{}]",
+                           ir::ShapeText(found), nonzero, nonzero, rank);
   }
   const auto index = indices->tensor.data<int64_t>();
   for (size_t i = 0; i < index.size(); ++i) {
     const int64_t end = linear ? *dense : out.dims[i % static_cast<size_t>(rank)];
     if (index[i] < 0 || index[i] >= end) {
-      return InvalidArgument("indices[{}] of a sparse tensor is {}, expected 0 to {}", i, index[i], end - 1);
+      return InvalidArgument("indices[{}] of a sparse tensor is {}, expected 0 to {}", i, index[i],
+                             end - 1);
     }
   }
   out.name = values->name;
@@ -346,7 +395,8 @@ StatusOr<ir::SparseTensor> ReadSparseTensor(const ::onnx::SparseTensorProto& pro
   return out;
 }
 
-void WriteTensor(const ir::NamedTensor& tensor, const TensorTarget& target, ::onnx::TensorProto& proto) {
+void WriteTensor(const ir::NamedTensor& tensor, const TensorTarget& target,
+                 ::onnx::TensorProto& proto) {
   const ir::Tensor& data = tensor.tensor;
   for (const int64_t dim : data.dims()) proto.add_dims(dim);
   proto.set_data_type(static_cast<int32_t>(data.dtype()));
@@ -361,7 +411,8 @@ void WriteTensor(const ir::NamedTensor& tensor, const TensorTarget& target, ::on
   const std::span<const std::byte> bytes = data.raw_bytes();
   const bool large = static_cast<int64_t>(bytes.size()) >= target.threshold_bytes;
   const bool kept = target.keep_external && !tensor.external_location.empty() && !bytes.empty();
-  if (target.layout != nullptr && !IsFloat6(data.dtype()) && (kept || (target.all_external && large))) {
+  if (target.layout != nullptr && !IsFloat6(data.dtype()) &&
+      (kept || (target.all_external && large))) {
     const std::string& location = !target.location.empty() ? target.location
                                   : kept                   ? tensor.external_location
                                                            : target.default_location;

@@ -18,7 +18,8 @@ StatusOr<ir::Dim> ReadDim(const ::onnx::TensorShapeProto::Dimension& proto, int 
   dim.denotation = proto.denotation();
   if (proto.has_dim_value()) {
     if (proto.dim_value() < -1) {
-      return InvalidArgument("dim[{}] is {}, expected a size that is not negative", index, proto.dim_value());
+      return InvalidArgument("dim[{}] is {}, expected a size that is not negative", index,
+                             proto.dim_value());
     }
     if (proto.dim_value() >= 0) dim.value = proto.dim_value();
   } else if (proto.has_dim_param()) {
@@ -101,7 +102,8 @@ StatusOr<ir::Type> ReadType(const ::onnx::TypeProto& proto) {
       type.opaque_domain = proto.opaque_type().domain();
       type.opaque_name = proto.opaque_type().name();
       break;
-    case ::onnx::TypeProto::VALUE_NOT_SET: break;
+    case ::onnx::TypeProto::VALUE_NOT_SET:
+      break;
   }
   return type;
 }
@@ -110,8 +112,12 @@ void WriteType(const ir::Type& type, ::onnx::TypeProto& proto) {
   if (!type.denotation.empty()) proto.set_denotation(type.denotation);
   *proto.mutable_unknown_fields() = type.unknown_fields;
   switch (type.kind) {
-    case Kind::kTensor: WriteTensorType(type, *proto.mutable_tensor_type()); break;
-    case Kind::kSparseTensor: WriteTensorType(type, *proto.mutable_sparse_tensor_type()); break;
+    case Kind::kTensor:
+      WriteTensorType(type, *proto.mutable_tensor_type());
+      break;
+    case Kind::kSparseTensor:
+      WriteTensorType(type, *proto.mutable_sparse_tensor_type());
+      break;
     case Kind::kSequence: {
       auto& out = *proto.mutable_sequence_type();
       if (type.element) WriteType(*type.element, *out.mutable_elem_type());
@@ -134,7 +140,8 @@ void WriteType(const ir::Type& type, ::onnx::TypeProto& proto) {
       if (!type.opaque_name.empty()) out.set_name(type.opaque_name);
       break;
     }
-    case Kind::kUnset: break;
+    case Kind::kUnset:
+      break;
   }
 }
 

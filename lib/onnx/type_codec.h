@@ -8,8 +8,8 @@
 
 namespace assize::onnx {
 
-// A dim_value of -1, which some writers use for "unknown", becomes an unknown dimension; other negative ones are
-// refused.
+// A dim_value of -1, which some writers use for "unknown", becomes an unknown dimension; other
+// negative ones are refused.
 StatusOr<ir::Type> ReadType(const ::onnx::TypeProto& proto);
 void WriteType(const ir::Type& type, ::onnx::TypeProto& proto);
 

@@ -1,4 +1,5 @@
-// Serialized tensors, sequences and optionals: the .pb files of ONNX's test data. Tests: tests/onnx/tensor_test.cc.
+// Serialized tensors, sequences and optionals: the .pb files of ONNX's test data. Tests:
+// tests/onnx/tensor_test.cc.
 #include <onnx/onnx-data.pb.h>
 
 #include "lib/onnx/onnx.h"
@@ -18,7 +19,8 @@ struct Reader {
 };
 
 template <typename Proto>
-StatusOr<Proto> Parse(WireMessage message, std::string_view bytes, const std::string& origin, Reader& reader) {
+StatusOr<Proto> Parse(WireMessage message, std::string_view bytes, const std::string& origin,
+                      Reader& reader) {
   AZ_ASSIGN_OR_RETURN(reader.scanned, Scan(message, bytes, origin, reader.options.limits));
   Proto proto;
   AZ_RETURN_IF_ERROR(ParseScanned(reader.scanned, proto, origin));
@@ -41,8 +43,11 @@ StatusOr<TestValue> FromOptional(const ::onnx::OptionalProto& proto, Reader& rea
   if (proto.has_sparse_tensor_value() || proto.has_map_value()) {
     return Unimplemented("optional \"{}\" holds a sparse tensor or a map", proto.name());
   }
-  const int given = proto.has_tensor_value() + proto.has_sequence_value() + proto.has_optional_value();
-  if (given > 1) return InvalidArgument("optional \"{}\" holds {} values, expected at most one", proto.name(), given);
+  const int given =
+      proto.has_tensor_value() + proto.has_sequence_value() + proto.has_optional_value();
+  if (given > 1)
+    return InvalidArgument("optional \"{}\" holds {} values, expected at most one", proto.name(),
+                           given);
   if (proto.has_tensor_value()) {
     AZ_ASSIGN_OR_RETURN(TestValue element, FromTensor(proto.tensor_value(), reader));
     value.elements.push_back(std::move(element));
@@ -65,7 +70,8 @@ StatusOr<TestValue> FromSequence(const ::onnx::SequenceProto& proto, Reader& rea
   }
   const int kinds = (proto.tensor_values_size() > 0) + (proto.sequence_values_size() > 0) +
                     (proto.optional_values_size() > 0);
-  if (kinds > 1) return InvalidArgument("sequence \"{}\" mixes {} kinds of values", proto.name(), kinds);
+  if (kinds > 1)
+    return InvalidArgument("sequence \"{}\" mixes {} kinds of values", proto.name(), kinds);
   for (const auto& element : proto.tensor_values()) {
     AZ_ASSIGN_OR_RETURN(TestValue read, FromTensor(element, reader));
     value.elements.push_back(std::move(read));
@@ -92,25 +98,30 @@ StatusOr<ir::NamedTensor> ImportTensor(std::string_view bytes, const std::string
   return tensor;
 }
 
-StatusOr<TestValue> ImportValue(std::string_view bytes, const ir::Type& declared, const std::string& origin) {
+StatusOr<TestValue> ImportValue(std::string_view bytes, const ir::Type& declared,
+                                const std::string& origin) {
   Reader reader;
   const auto read = [&]() -> StatusOr<TestValue> {
     switch (declared.kind) {
       case Kind::kTensor: {
-        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::TensorProto>(WireMessage::kTensor, bytes, origin, reader));
+        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::TensorProto>(WireMessage::kTensor,
+                                                                         bytes, origin, reader));
         return FromTensor(proto, reader);
       }
       case Kind::kSequence: {
-        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::SequenceProto>(WireMessage::kSequence, bytes, origin, reader));
+        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::SequenceProto>(WireMessage::kSequence,
+                                                                           bytes, origin, reader));
         return FromSequence(proto, reader);
       }
       case Kind::kOptional: {
-        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::OptionalProto>(WireMessage::kOptional, bytes, origin, reader));
+        AZ_ASSIGN_OR_RETURN(const auto proto, Parse<::onnx::OptionalProto>(WireMessage::kOptional,
+                                                                           bytes, origin, reader));
         return FromOptional(proto, reader);
       }
       default:
-        return Unimplemented("{}: values of type {} are not read, expected a tensor, sequence or optional", origin,
-                             ir::TypeText(declared));
+        return Unimplemented(
+            "{}: values of type {} are not read, expected a tensor, sequence or optional", origin,
+            ir::TypeText(declared));
     }
   };
   return read();

@@ -33,8 +33,9 @@ StatusOr<std::string_view> Cursor::Bytes() {
   const uint64_t start = offset();
   AZ_ASSIGN_OR_RETURN(const uint64_t size, Varint());
   if (size > left()) {
-    return InvalidArgument("byte {}: a field declares {} bytes, but {} are left in what encloses it", start, size,
-                           left());
+    return InvalidArgument(
+        "byte {}: a field declares {} bytes, but {} are left in what encloses it", start, size,
+        left());
   }
   const std::string_view payload = bytes_.substr(at_, size);
   at_ += size;
@@ -43,8 +44,8 @@ StatusOr<std::string_view> Cursor::Bytes() {
 
 Status Cursor::Skip(size_t count, std::string_view what) {
   if (count > left()) {
-    return InvalidArgument("byte {}: {} needs {} bytes, but {} are left in what encloses it", offset(), what, count,
-                           left());
+    return InvalidArgument("byte {}: {} needs {} bytes, but {} are left in what encloses it",
+                           offset(), what, count, left());
   }
   at_ += count;
   return OkStatus();
@@ -52,23 +53,30 @@ Status Cursor::Skip(size_t count, std::string_view what) {
 
 Status Cursor::SkipField(const Tag& tag, int depth) {
   switch (tag.type) {
-    case WireType::kVarint: return Varint().status();
-    case WireType::kFixed64: return Skip(8, "a 64-bit value");
-    case WireType::kFixed32: return Skip(4, "a 32-bit value");
-    case WireType::kBytes: return Bytes().status();
+    case WireType::kVarint:
+      return Varint().status();
+    case WireType::kFixed64:
+      return Skip(8, "a 64-bit value");
+    case WireType::kFixed32:
+      return Skip(4, "a 32-bit value");
+    case WireType::kBytes:
+      return Bytes().status();
     case WireType::kEndGroup:
       return InvalidArgument("byte {}: the end of a group that did not begin", offset());
-    case WireType::kGroup: break;
+    case WireType::kGroup:
+      break;
   }
   if (depth >= kMaxGroupDepth) {
-    return ResourceExhausted("byte {}: groups nest deeper than the limit of {}", offset(), kMaxGroupDepth);
+    return ResourceExhausted("byte {}: groups nest deeper than the limit of {}", offset(),
+                             kMaxGroupDepth);
   }
   while (true) {
     if (done()) return InvalidArgument("byte {}: group {} does not end", offset(), tag.number);
     AZ_ASSIGN_OR_RETURN(const Tag inner, ReadTag());
     if (inner.type == WireType::kEndGroup) {
       if (inner.number == tag.number) return OkStatus();
-      return InvalidArgument("byte {}: group {} ends as group {}", offset(), tag.number, inner.number);
+      return InvalidArgument("byte {}: group {} ends as group {}", offset(), tag.number,
+                             inner.number);
     }
     AZ_RETURN_IF_ERROR(SkipField(inner, depth + 1));
   }

@@ -1,7 +1,9 @@
-// Reading protobuf's wire format by hand: a bounds-checked cursor, and the few writers the scan needs.
+// Reading protobuf's wire format by hand: a bounds-checked cursor, and the few writers the scan
+// needs.
 //
-// Only what protobuf allows: varints of at most ten bytes that fit 64 bits, field numbers from 1 to 2^29-1, wire types
-// 0, 1, 2, 5 and balanced groups (3, 4). Every failure tells the byte offset. Tests: tests/onnx/scan_test.cc.
+// Only what protobuf allows: varints of at most ten bytes that fit 64 bits, field numbers from 1 to
+// 2^29-1, wire types 0, 1, 2, 5 and balanced groups (3, 4). Every failure tells the byte offset.
+// Tests: tests/onnx/scan_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +14,14 @@
 
 namespace assize::onnx {
 
-enum class WireType : uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kGroup = 3, kEndGroup = 4, kFixed32 = 5 };
+enum class WireType : uint8_t {
+  kVarint = 0,
+  kFixed64 = 1,
+  kBytes = 2,
+  kGroup = 3,
+  kEndGroup = 4,
+  kFixed32 = 5
+};
 
 struct Tag {
   int number = 0;

@@ -1,5 +1,5 @@
-// PassManager: one stage at a time on a clone, then every net: verifier, signature, folder, numbers.
-// Tests: tests/pass/manager_test.cc, tests/passes/sabotage_lie_test.cc.
+// PassManager: one stage at a time on a clone, then every net: verifier, signature, folder,
+// numbers. Tests: tests/pass/manager_test.cc, tests/passes/sabotage_lie_test.cc.
 #include "lib/pass/manager.h"
 
 #include <sys/resource.h>
@@ -39,13 +39,15 @@ void AddSize(const ir::Graph& graph, Size& size) {
     const ir::Value& value = graph.value(ref);
     if (value.initializer) size.bytes += BytesOf(value.initializer->tensor);
     if (value.sparse_initializer) {
-      size.bytes += BytesOf(value.sparse_initializer->values) + BytesOf(value.sparse_initializer->indices);
+      size.bytes +=
+          BytesOf(value.sparse_initializer->values) + BytesOf(value.sparse_initializer->indices);
     }
   }
   for (const ir::NodeRef ref : graph.nodes()) {
     ++size.nodes;
     for (const ir::Attribute& attribute : graph.node(ref).attributes) {
-      if (const auto* tensor = std::get_if<ir::NamedTensor>(&attribute.value)) size.bytes += BytesOf(tensor->tensor);
+      if (const auto* tensor = std::get_if<ir::NamedTensor>(&attribute.value))
+        size.bytes += BytesOf(tensor->tensor);
       if (const auto* box = std::get_if<ir::GraphBox>(&attribute.value)) AddSize(**box, size);
       if (const auto* boxes = std::get_if<std::vector<ir::GraphBox>>(&attribute.value)) {
         for (const ir::GraphBox& b : *boxes) AddSize(*b, size);
@@ -69,25 +71,30 @@ std::optional<verify::Tolerance> Promise(Folder folder, const Descriptor& descri
     case Folder::kSimplify:
     case Folder::kConvert:
     case Folder::kCheck:
-    case Folder::kTesting: return verify::kExact;
-    case Folder::kFuse: return verify::kAffineFold;
+    case Folder::kTesting:
+      return verify::kExact;
+    case Folder::kFuse:
+      return verify::kAffineFold;
     case Folder::kPrune:
     case Folder::kQuantize:
-    case Folder::kDistill: return std::nullopt;
+    case Folder::kDistill:
+      return std::nullopt;
   }
   return std::nullopt;
 }
 
-Status CheckValues(const ir::Graph& before, const std::vector<ir::ValueRef>& was, const ir::Graph& after,
-                   const std::vector<ir::ValueRef>& is, const char* what) {
+Status CheckValues(const ir::Graph& before, const std::vector<ir::ValueRef>& was,
+                   const ir::Graph& after, const std::vector<ir::ValueRef>& is, const char* what) {
   if (was.size() != is.size()) {
-    return Internal("{} graph {}s before, {} after; the pass declares that it keeps them", was.size(), what, is.size());
+    return Internal("{} graph {}s before, {} after; the pass declares that it keeps them",
+                    was.size(), what, is.size());
   }
   for (size_t i = 0; i < was.size(); ++i) {
     const ir::Value &a = before.value(was[i]), &b = after.value(is[i]);
     if (a.name != b.name || !(a.type == b.type)) {
-      return Internal("graph {} {} was \"{}\" {} and is \"{}\" {}; the pass declares that it keeps it", what, i,
-                      a.name, ir::TypeText(a.type), b.name, ir::TypeText(b.type));
+      return Internal(
+          "graph {} {} was \"{}\" {} and is \"{}\" {}; the pass declares that it keeps it", what, i,
+          a.name, ir::TypeText(a.type), b.name, ir::TypeText(b.type));
     }
   }
   return OkStatus();
@@ -96,14 +103,17 @@ Status CheckValues(const ir::Graph& before, const std::vector<ir::ValueRef>& was
 Status CheckSignature(const ir::Model& before, const ir::Model& after) {
   AZ_RETURN_IF_ERROR(
       CheckValues(before.graph, before.graph.inputs(), after.graph, after.graph.inputs(), "input"));
-  return CheckValues(before.graph, before.graph.outputs(), after.graph, after.graph.outputs(), "output");
+  return CheckValues(before.graph, before.graph.outputs(), after.graph, after.graph.outputs(),
+                     "output");
 }
 
-// Operands that disagree, and element types an op does not take. A file may bring them; a pass must not add any.
+// Operands that disagree, and element types an op does not take. A file may bring them; a pass must
+// not add any.
 std::vector<std::string> TypeErrors(const std::vector<Diagnostic>& findings) {
   std::vector<std::string> errors;
   for (const Diagnostic& d : findings) {
-    if (d.rule == "AZ-VER-0040" || d.rule == "AZ-VER-0042") errors.push_back(d.place + ": " + d.message);
+    if (d.rule == "AZ-VER-0040" || d.rule == "AZ-VER-0042")
+      errors.push_back(d.place + ": " + d.message);
   }
   return errors;
 }
@@ -125,10 +135,13 @@ Status CheckServices(const Descriptor& descriptor, const Services& services) {
     return FailedPrecondition("the pass evaluates the model, and no evaluator was given");
   }
   if (descriptor.needs_calibration && services.calibration == nullptr) {
-    return FailedPrecondition("the pass needs calibration data, and none was given (--data FILE.npz, or data in the recipe)");
+    return FailedPrecondition(
+        "the pass needs calibration data, and none was given (--data FILE.npz, or data in the "
+        "recipe)");
   }
   if (descriptor.needs_artifacts && services.artifacts == nullptr) {
-    return FailedPrecondition("the pass writes files besides the model, and no place for them was given");
+    return FailedPrecondition(
+        "the pass writes files besides the model, and no place for them was given");
   }
   return OkStatus();
 }
@@ -137,7 +150,8 @@ std::string StageText(const Pipeline::Stage& stage) {
   return ItemText({stage.registration->flag, stage.options.given()});
 }
 
-// What the check hook needs when a pass dies: set while a pass runs, one manager at a time per process.
+// What the check hook needs when a pass dies: set while a pass runs, one manager at a time per
+// process.
 struct Failing {
   const ManagerOptions* options = nullptr;
   const ir::Model* before = nullptr;
@@ -147,7 +161,8 @@ Failing g_failing;
 
 void WriteReproducerFromHook(const std::string&) {
   if (g_failing.before == nullptr) return;
-  const Failing failing = std::exchange(g_failing, Failing{});  // a second failure must not come here again
+  const Failing failing =
+      std::exchange(g_failing, Failing{});  // a second failure must not come here again
   const auto path =
       failing.options->write_reproducer(*failing.before, failing.pass_text, failing.options->seed);
   if (path.ok()) std::fprintf(stderr, "reproducer: %s\n", path->c_str());
@@ -179,7 +194,8 @@ Status WithReproducer(const Status& status, const ManagerOptions& options, const
   if (status.code() != StatusCode::kInternal || !options.write_reproducer) return status;
   const auto path = options.write_reproducer(before, pass_text, options.seed);
   if (!path.ok()) {
-    return Internal("{} (no reproducer could be written: {})", Message(status), Message(path.status()));
+    return Internal("{} (no reproducer could be written: {})", Message(status),
+                    Message(path.status()));
   }
   return Internal("{} (reproducer: {})", Message(status), *path);
 }
@@ -228,7 +244,8 @@ Status PassManager::Run(const Pipeline& pipeline, ir::Model& model, const Servic
 
     const int64_t begin_us = clock.MonotonicMicros();
     ir::Model after = model;
-    Context context{services, &diagnostics, &progress, options_.seed, &record.statistics, &record.facts};
+    Context context{services,      &diagnostics,       &progress,
+                    options_.seed, &record.statistics, &record.facts};
     const auto run_and_check = [&]() -> Status {
       AZ_RETURN_IF_ERROR(pass->Run(after, context));
       std::vector<Diagnostic> findings = verify::Verify(after);
@@ -245,11 +262,15 @@ Status PassManager::Run(const Pipeline& pipeline, ir::Model& model, const Servic
       const auto promise = Promise(stage.registration->folder, descriptor);
       record.check.kind = !promise ? "none" : *promise == verify::kExact ? "bitwise" : "bounded";
       record.check.outcome = "skipped";
-      if (!promise) record.check.reason = "the function is meant to change; criteria on data judge it";
-      else if (!record.changed) record.check.reason = "nothing changed";
-      else if (!options_.numeric_checks) record.check.reason = "numeric checks are off";
+      if (!promise)
+        record.check.reason = "the function is meant to change; criteria on data judge it";
+      else if (!record.changed)
+        record.check.reason = "nothing changed";
+      else if (!options_.numeric_checks)
+        record.check.reason = "numeric checks are off";
       else {
-        AZ_ASSIGN_OR_RETURN(record.check, checker.Check(model, record.input, after, record.output, *promise));
+        AZ_ASSIGN_OR_RETURN(record.check,
+                            checker.Check(model, record.input, after, record.output, *promise));
       }
       return OkStatus();
     };
@@ -258,7 +279,8 @@ Status PassManager::Run(const Pipeline& pipeline, ir::Model& model, const Servic
       const HookScope hook(options_, model, StageText(stage));
       status = run_and_check();
     }
-    if (!status.ok()) return WithReproducer(Annotate(status, flag), options_, model, StageText(stage));
+    if (!status.ok())
+      return WithReproducer(Annotate(status, flag), options_, model, StageText(stage));
 
     size = SizeOf(after);
     record.nodes_after = size.nodes;
@@ -269,7 +291,8 @@ Status PassManager::Run(const Pipeline& pipeline, ir::Model& model, const Servic
     model = std::move(after);
     records_.push_back(std::move(record));
     if (options_.print_stream != nullptr && Wants(options_.print_after, flag)) {
-      *options_.print_stream << "// after " << flag << (records_.back().changed ? "" : " (no change)") << "\n"
+      *options_.print_stream << "// after " << flag
+                             << (records_.back().changed ? "" : " (no change)") << "\n"
                              << ir::Print(model);
     }
   }
@@ -281,8 +304,9 @@ std::string TimingTable(const std::vector<PassRecord>& records) {
   for (const PassRecord& r : records) total += r.measurements.duration_us;
   std::string text = fmt::format("{:>12} {:>6}  {}\n", "time [ms]", "share", "pass");
   const auto line = [&](int64_t us, const std::string& name) {
-    text += fmt::format("{:>12.3f} {:>5.1f}%  {}\n", static_cast<double>(us) / 1e3,
-                        total > 0 ? 100.0 * static_cast<double>(us) / static_cast<double>(total) : 0.0, name);
+    text += fmt::format(
+        "{:>12.3f} {:>5.1f}%  {}\n", static_cast<double>(us) / 1e3,
+        total > 0 ? 100.0 * static_cast<double>(us) / static_cast<double>(total) : 0.0, name);
   };
   for (const PassRecord& r : records) line(r.measurements.duration_us, r.pass);
   line(total, "total");
@@ -293,10 +317,11 @@ std::string StatisticsTable(const std::vector<PassRecord>& records) {
   std::string text;
   for (const PassRecord& r : records) {
     text += fmt::format("{}: {}, nodes {} -> {}, bytes {} -> {}, check {} {}{}\n", r.pass,
-                        r.changed ? "changed" : "unchanged", r.nodes_before, r.nodes_after, r.bytes_before,
-                        r.bytes_after, r.check.kind, r.check.outcome,
+                        r.changed ? "changed" : "unchanged", r.nodes_before, r.nodes_after,
+                        r.bytes_before, r.bytes_after, r.check.kind, r.check.outcome,
                         r.check.reason.empty() ? "" : " (" + r.check.reason + ")");
-    for (const auto& [name, count] : r.statistics) text += fmt::format("  {:>8}  {}\n", count, name);
+    for (const auto& [name, count] : r.statistics)
+      text += fmt::format("  {:>8}  {}\n", count, name);
   }
   return text;
 }

@@ -8,7 +8,8 @@
 namespace assize::pass {
 namespace {
 
-// Double to float with round-to-odd, so that a second rounding to 16 bits is the same as one rounding.
+// Double to float with round-to-odd, so that a second rounding to 16 bits is the same as one
+// rounding.
 float RoundToOdd(double value) {
   const auto nearest = static_cast<float>(value);
   const auto back = static_cast<double>(nearest);
@@ -23,11 +24,12 @@ float RoundToOdd(double value) {
 }  // namespace
 
 bool IsComputable(ir::DType dtype) {
-  return dtype == ir::DType::kFloat || dtype == ir::DType::kDouble || dtype == ir::DType::kFloat16 ||
-         dtype == ir::DType::kBfloat16;
+  return dtype == ir::DType::kFloat || dtype == ir::DType::kDouble ||
+         dtype == ir::DType::kFloat16 || dtype == ir::DType::kBfloat16;
 }
 
-std::optional<ir::Tensor> RoundTo(ir::DType dtype, const ir::Shape& dims, const std::vector<double>& values) {
+std::optional<ir::Tensor> RoundTo(ir::DType dtype, const ir::Shape& dims,
+                                  const std::vector<double>& values) {
   if (!IsComputable(dtype)) return std::nullopt;
   for (const double v : values) {
     if (!std::isfinite(v)) return std::nullopt;
@@ -46,7 +48,8 @@ std::optional<ir::Tensor> RoundTo(ir::DType dtype, const ir::Shape& dims, const 
     const float f = RoundToOdd(values[i]);
     const bool half = dtype == ir::DType::kFloat16;
     const uint16_t bits = half ? ir::FloatToHalf(f) : ir::FloatToBfloat16(f);
-    if (!std::isfinite(half ? ir::HalfToFloat(bits) : ir::Bfloat16ToFloat(bits))) return std::nullopt;
+    if (!std::isfinite(half ? ir::HalfToFloat(bits) : ir::Bfloat16ToFloat(bits)))
+      return std::nullopt;
     std::memcpy(&bytes[2 * i], &bits, 2);
   }
   return ir::Tensor::FromBytes(dtype, dims, std::move(bytes));

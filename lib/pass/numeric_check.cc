@@ -41,7 +41,8 @@ ir::Tensor RandomTensor(ir::DType dtype, const ir::Shape& dims, int64_t count, P
     bytes.resize(n);
     for (std::byte& b : bytes) b = static_cast<std::byte>(random.NextBelow(256));
   } else {
-    // Wider integers are mostly indices and lengths: 0 and 1 are valid for most of them. Little endian.
+    // Wider integers are mostly indices and lengths: 0 and 1 are valid for most of them. Little
+    // endian.
     const size_t width = static_cast<size_t>(ir::BitsOf(dtype)) / 8;
     bytes.resize(n * width);
     for (size_t i = 0; i < n; ++i) bytes[i * width] = static_cast<std::byte>(random.NextBelow(2));
@@ -52,9 +53,22 @@ ir::Tensor RandomTensor(ir::DType dtype, const ir::Shape& dims, int64_t count, P
 bool CanMake(ir::DType dtype) {
   using enum ir::DType;
   switch (dtype) {
-    case kFloat: case kDouble: case kFloat16: case kBfloat16: case kUint8: case kInt8: case kUint16:
-    case kInt16: case kInt32: case kInt64: case kUint32: case kUint64: case kBool: return true;
-    default: return false;
+    case kFloat:
+    case kDouble:
+    case kFloat16:
+    case kBfloat16:
+    case kUint8:
+    case kInt8:
+    case kUint16:
+    case kInt16:
+    case kInt32:
+    case kInt64:
+    case kUint32:
+    case kUint64:
+    case kBool:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -63,7 +77,8 @@ bool HasRandomOps(const ir::Graph& graph) {
     const ir::Node& node = graph.node(ref);
     if (analysis::IsRandom(graph, ref)) return true;
     for (const ir::Attribute& attribute : node.attributes) {
-      if (const auto* box = std::get_if<ir::GraphBox>(&attribute.value); box && HasRandomOps(**box)) return true;
+      if (const auto* box = std::get_if<ir::GraphBox>(&attribute.value); box && HasRandomOps(**box))
+        return true;
       if (const auto* boxes = std::get_if<std::vector<ir::GraphBox>>(&attribute.value)) {
         for (const ir::GraphBox& b : *boxes) {
           if (HasRandomOps(*b)) return true;
@@ -81,8 +96,8 @@ std::vector<std::string> OutputNames(const ir::Model& model) {
 }
 
 bool HasDoubles(ir::DType dtype) {
-  return dtype == ir::DType::kFloat || dtype == ir::DType::kDouble || dtype == ir::DType::kFloat16 ||
-         dtype == ir::DType::kBfloat16;
+  return dtype == ir::DType::kFloat || dtype == ir::DType::kDouble ||
+         dtype == ir::DType::kFloat16 || dtype == ir::DType::kBfloat16;
 }
 
 // Mostly zeros or NaN, or one value all over: an error could hide in it.
@@ -100,8 +115,9 @@ bool IsDegenerate(const std::vector<double>& values) {
 
 Status Violation(const std::string& name, size_t at, double before, double after, double bound,
                  const verify::Tolerance& tolerance) {
-  return Internal("output \"{}\" element {} was {} and is {}, a difference of {}; the bound {} is {}", name, at,
-                  before, after, std::fabs(before - after), tolerance.name, bound);
+  return Internal(
+      "output \"{}\" element {} was {} and is {}, a difference of {}; the bound {} is {}", name, at,
+      before, after, std::fabs(before - after), tolerance.name, bound);
 }
 
 }  // namespace
@@ -113,24 +129,29 @@ StatusOr<Feeds> RandomFeeds(const ir::Model& model, uint64_t seed, int64_t free_
     const ir::Value& value = model.graph.value(ref);
     if (value.is_initializer()) continue;  // its default is what most callers use
     if (!value.type.is_tensor() || !value.type.shape || !CanMake(value.type.dtype)) {
-      return Unimplemented("input \"{}\" is {}: no random values for it", value.name, ir::TypeText(value.type));
+      return Unimplemented("input \"{}\" is {}: no random values for it", value.name,
+                           ir::TypeText(value.type));
     }
     ir::Shape dims;
-    for (const ir::Dim& dim : *value.type.shape) dims.push_back(dim.known() ? *dim.value : free_dim);
+    for (const ir::Dim& dim : *value.type.shape)
+      dims.push_back(dim.known() ? *dim.value : free_dim);
     const auto count = ir::ElementCount(dims);
     if (!count || *count > kMaxFeedElements) {
-      return Unimplemented("input \"{}\" {} has more than {} elements", value.name, ir::ShapeText(dims),
-                           kMaxFeedElements);
+      return Unimplemented("input \"{}\" {} has more than {} elements", value.name,
+                           ir::ShapeText(dims), kMaxFeedElements);
     }
-    // Counts fed inputs only: a pass that takes a default out of the inputs leaves the other feeds as they were.
+    // Counts fed inputs only: a pass that takes a default out of the inputs leaves the other feeds
+    // as they were.
     Philox random(seed, stream++);
     feeds.emplace(value.name, RandomTensor(value.type.dtype, dims, *count, random));
   }
   return feeds;
 }
 
-StatusOr<NumericCheck> CompareOutputs(const std::vector<std::string>& names, const std::vector<ir::Tensor>& before,
-                                      const std::vector<ir::Tensor>& after, const verify::Tolerance& tolerance) {
+StatusOr<NumericCheck> CompareOutputs(const std::vector<std::string>& names,
+                                      const std::vector<ir::Tensor>& before,
+                                      const std::vector<ir::Tensor>& after,
+                                      const verify::Tolerance& tolerance) {
   AZ_CHECK(names.size() == before.size());
   const bool exact = tolerance == verify::kExact;
   NumericCheck check;
@@ -150,7 +171,8 @@ StatusOr<NumericCheck> CompareOutputs(const std::vector<std::string>& names, con
         informative = informative || !ir::IsInteger(a.dtype()) || !IsDegenerate(a.ToDoubles());
         continue;
       }
-      if (exact) return Internal("output \"{}\" {} has other elements than before", names[i], a.TypeText());
+      if (exact)
+        return Internal("output \"{}\" {} has other elements than before", names[i], a.TypeText());
       ++moved_integers;
       continue;
     }
@@ -168,7 +190,8 @@ StatusOr<NumericCheck> CompareOutputs(const std::vector<std::string>& names, con
       if (same_bits) continue;
       const double difference = std::fabs(x[k] - y[k]);
       // Not (difference <= bound) also catches NaN on one side, and infinities that moved.
-      if (exact || !(difference <= bound)) return Violation(names[i], k, x[k], y[k], bound, tolerance);
+      if (exact || !(difference <= bound))
+        return Violation(names[i], k, x[k], y[k], bound, tolerance);
       check.max_abs_difference = std::max(check.max_abs_difference, difference);
     }
   }
@@ -178,12 +201,14 @@ StatusOr<NumericCheck> CompareOutputs(const std::vector<std::string>& names, con
     check.reason = "every output is mostly zeros, NaN or one constant";
   } else if (moved_integers > 0) {
     check.outcome = "mistrusted";
-    check.reason = fmt::format("{} outputs of integers moved, as rounding before them may", moved_integers);
+    check.reason =
+        fmt::format("{} outputs of integers moved, as rounding before them may", moved_integers);
   }
   return check;
 }
 
-NumericChecker::Outputs NumericChecker::EvaluateWith(const ir::Model& model, int64_t free_dim) const {
+NumericChecker::Outputs NumericChecker::EvaluateWith(const ir::Model& model,
+                                                     int64_t free_dim) const {
   Outputs outputs;
   outputs.free_dim = free_dim;
   const auto feeds = RandomFeeds(model, seed_, free_dim);
@@ -197,13 +222,16 @@ NumericChecker::Outputs NumericChecker::EvaluateWith(const ir::Model& model, int
     return outputs;
   }
   auto results = (*runner)->Run(*feeds);
-  if (results.ok()) outputs.tensors = std::move(results).value();
-  else outputs.reason = Message(results.status());
+  if (results.ok())
+    outputs.tensors = std::move(results).value();
+  else
+    outputs.reason = Message(results.status());
   return outputs;
 }
 
 NumericChecker::Outputs NumericChecker::Evaluate(const ir::Model& model) const {
-  // Two rows show a batch dimension that was lost; a model whose Reshape fixes one row runs with one.
+  // Two rows show a batch dimension that was lost; a model whose Reshape fixes one row runs with
+  // one.
   Outputs outputs = EvaluateWith(model, 2);
   return outputs.tensors ? outputs : EvaluateWith(model, 1);
 }
@@ -226,7 +254,8 @@ StatusOr<NumericCheck> NumericChecker::Check(const ir::Model& before, const Dige
     return skipped;
   }
   if (const auto cost = analysis::CostOf(before); cost.ok() && cost->macs > max_macs_) {
-    skipped.reason = fmt::format("{} multiply-accumulates, numeric_check_max_macs is {}", cost->macs, max_macs_);
+    skipped.reason =
+        fmt::format("{} multiply-accumulates, numeric_check_max_macs is {}", cost->macs, max_macs_);
     return skipped;
   }
   if (last_hash_ != before_hash) last_ = Evaluate(before);
@@ -238,8 +267,10 @@ StatusOr<NumericCheck> NumericChecker::Check(const ir::Model& before, const Dige
     return skipped;
   }
   Outputs now = EvaluateWith(after, last_.free_dim);
-  if (!now.tensors) return Internal("the model ran before the pass, and does not after it: {}", now.reason);
-  StatusOr<NumericCheck> check = CompareOutputs(OutputNames(before), *last_.tensors, *now.tensors, tolerance);
+  if (!now.tensors)
+    return Internal("the model ran before the pass, and does not after it: {}", now.reason);
+  StatusOr<NumericCheck> check =
+      CompareOutputs(OutputNames(before), *last_.tensors, *now.tensors, tolerance);
   if (check.ok()) {
     last_hash_ = after_hash;
     last_ = std::move(now);

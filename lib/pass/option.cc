@@ -1,4 +1,5 @@
-// Options: parsing and checking of given texts against the descriptors. Tests: tests/pass/option_test.cc.
+// Options: parsing and checking of given texts against the descriptors. Tests:
+// tests/pass/option_test.cc.
 #include "lib/pass/option.h"
 
 #include <charconv>
@@ -55,7 +56,8 @@ StatusOr<std::string> Canonical(const std::string& pass, const OptionDescriptor&
     case OptionType::kNumber: {
       double value = 0;
       if (!ParseWhole(text, value) || !std::isfinite(value)) {
-        return UsageError("{}: option \"{}\" is \"{}\", expected a finite number", pass, d.name, text);
+        return UsageError("{}: option \"{}\" is \"{}\", expected a finite number", pass, d.name,
+                          text);
       }
       AZ_RETURN_IF_ERROR(CheckRange(pass, d, value, text));
       return NumberText(value);
@@ -66,7 +68,8 @@ StatusOr<std::string> Canonical(const std::string& pass, const OptionDescriptor&
       }
       return UsageError("{}: option \"{}\" is \"{}\", expected one of {}{}", pass, d.name, text,
                         Joined(d.choices), DidYouMean(text, d.choices));
-    case OptionType::kString: return text;
+    case OptionType::kString:
+      return text;
   }
   return Internal("{}: option \"{}\" has no type", pass, d.name);
 }
@@ -83,8 +86,8 @@ StatusOr<Options> Options::Parse(const std::string& pass,
   for (const auto& [name, text] : given) {
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       if (names.empty()) return UsageError("{}: takes no options, found \"{}\"", pass, name);
-      return UsageError("{}: unknown option \"{}\"{}; it takes {}", pass, name, DidYouMean(name, names),
-                        Joined(names));
+      return UsageError("{}: unknown option \"{}\"{}; it takes {}", pass, name,
+                        DidYouMean(name, names), Joined(names));
     }
     if (!texts.emplace(name, text).second) {
       return UsageError("{}: option \"{}\" is given twice", pass, name);
@@ -130,8 +133,8 @@ double Options::Number(std::string_view name) const {
 
 const std::string& Options::Text(std::string_view name) const {
   const std::string key(name);
-  AZ_CHECK(types_.count(key) && (types_.at(key) == OptionType::kChoice ||
-                                 types_.at(key) == OptionType::kString),
+  AZ_CHECK(types_.count(key) &&
+               (types_.at(key) == OptionType::kChoice || types_.at(key) == OptionType::kString),
            "no text option {}", key);
   return effective_.at(key);
 }

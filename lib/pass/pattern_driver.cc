@@ -1,5 +1,5 @@
-// The driver of pattern passes: visits the nodes of every graph in execution order, round after round.
-// Tests: tests/pass/pattern_driver_test.cc.
+// The driver of pattern passes: visits the nodes of every graph in execution order, round after
+// round. Tests: tests/pass/pattern_driver_test.cc.
 #include "lib/pass/pass.h"
 
 namespace assize::pass {
@@ -22,7 +22,8 @@ struct Walk {
   std::string where;  // for messages
 };
 
-const analysis::TypeTable* FindTable(const analysis::TypeTable& table, const ir::Graph& root, const ir::Graph& wanted) {
+const analysis::TypeTable* FindTable(const analysis::TypeTable& table, const ir::Graph& root,
+                                     const ir::Graph& wanted) {
   if (&root == &wanted) return &table;
   if (const analysis::TypeTable* inner = table.inner(wanted)) return inner;
   for (ir::NodeRef ref = root.first_node(); ref; ref = root.next_node(ref)) {
@@ -38,7 +39,8 @@ const analysis::TypeTable* FindTable(const analysis::TypeTable& table, const ir:
 
 // One walk over the nodes that exist at its start; what a rewrite adds is seen by the next one.
 bool Round(Walk& walk, ir::Editor& edit) {
-  GraphContext context{walk.model, walk.function ? walk.function->opset_imports : walk.model.opset_imports};
+  GraphContext context{walk.model,
+                       walk.function ? walk.function->opset_imports : walk.model.opset_imports};
   context.in_function = walk.function != nullptr;
   analysis::TypeTable root;
   if (walk.visitor.NeedsTypes()) {
@@ -47,7 +49,8 @@ bool Round(Walk& walk, ir::Editor& edit) {
     root = walk.function ? analysis::InferFunctionTypes(walk.model, *walk.function)
                          : analysis::InferTypesLeniently(walk.model, options, nullptr);
     static const analysis::TypeTable nothing;
-    context.types = FindTable(root, walk.function ? walk.function->body : walk.model.graph, edit.graph());
+    context.types =
+        FindTable(root, walk.function ? walk.function->body : walk.model.graph, edit.graph());
     if (context.types == nullptr) context.types = &nothing;
   }
   bool rewritten = false;
@@ -60,8 +63,8 @@ bool Round(Walk& walk, ir::Editor& edit) {
 Status DriveGraph(Walk& walk, ir::Editor& edit) {
   for (int round = 0; Round(walk, edit); ++round) {
     if (round + 1 >= kMaxPatternRounds) {
-      return Internal("{} still changes after kMaxPatternRounds = {} rounds over its nodes", walk.where,
-                      kMaxPatternRounds);
+      return Internal("{} still changes after kMaxPatternRounds = {} rounds over its nodes",
+                      walk.where, kMaxPatternRounds);
     }
   }
   for (const ir::NodeRef node : edit.graph().nodes()) {

@@ -1,5 +1,5 @@
-// Pipeline text: a hand-written scanner with columns, and the resolution of names against the registry.
-// Tests: tests/pass/pipeline_test.cc.
+// Pipeline text: a hand-written scanner with columns, and the resolution of names against the
+// registry. Tests: tests/pass/pipeline_test.cc.
 #include "lib/pass/pipeline.h"
 
 #include <algorithm>
@@ -10,7 +10,8 @@
 namespace assize::pass {
 namespace {
 
-// Folders whose name in a pipeline stands for all their passes in order: the ones that keep the function.
+// Folders whose name in a pipeline stands for all their passes in order: the ones that keep the
+// function.
 constexpr std::array<std::string_view, 2> kGroups = {"simplify", "fuse"};
 
 bool IsGroup(std::string_view name) {
@@ -140,8 +141,7 @@ StatusOr<Pipeline::Stage> MakeStage(const Registration& registration,
   Pipeline::Stage stage;
   stage.registration = &registration;
   const Descriptor descriptor = registration.create()->Describe();
-  AZ_ASSIGN_OR_RETURN(stage.options,
-                      Options::Parse(registration.flag, descriptor.options, given));
+  AZ_ASSIGN_OR_RETURN(stage.options, Options::Parse(registration.flag, descriptor.options, given));
   return stage;
 }
 
@@ -157,8 +157,8 @@ Status AddStages(const PipelineItem& item, const Registry& registry,
                       DidYouMean(item.name, KnownNames(registry)));
   }
   if (!item.options.empty()) {
-    return UsageError("{}: a group takes no options, found \"{}\"; name the pass it is for", item.name,
-                      item.options.front().first);
+    return UsageError("{}: a group takes no options, found \"{}\"; name the pass it is for",
+                      item.name, item.options.front().first);
   }
   for (const std::string& flag : registry.Group(item.name)) {
     AZ_ASSIGN_OR_RETURN(Pipeline::Stage stage, MakeStage(*registry.Find(flag), {}));

@@ -5,14 +5,22 @@ namespace assize::pass {
 
 std::string_view NameOf(Folder folder) {
   switch (folder) {
-    case Folder::kSimplify: return "simplify";
-    case Folder::kFuse: return "fuse";
-    case Folder::kConvert: return "convert";
-    case Folder::kPrune: return "prune";
-    case Folder::kQuantize: return "quantize";
-    case Folder::kDistill: return "distill";
-    case Folder::kCheck: return "check";
-    case Folder::kTesting: return "testing";
+    case Folder::kSimplify:
+      return "simplify";
+    case Folder::kFuse:
+      return "fuse";
+    case Folder::kConvert:
+      return "convert";
+    case Folder::kPrune:
+      return "prune";
+    case Folder::kQuantize:
+      return "quantize";
+    case Folder::kDistill:
+      return "distill";
+    case Folder::kCheck:
+      return "check";
+    case Folder::kTesting:
+      return "testing";
   }
   return "?";
 }

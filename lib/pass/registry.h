@@ -23,7 +23,8 @@ class Registry {
   void Add(Registration registration);  // traps on a flag that exists
   const Registration* Find(std::string_view flag) const;
   const std::vector<Registration>& all() const { return all_; }  // order of passes.def
-  // Flags of the folder's passes in order: what the names `simplify` and `fuse` in a pipeline stand for.
+  // Flags of the folder's passes in order: what the names `simplify` and `fuse` in a pipeline stand
+  // for.
   std::vector<std::string> Group(std::string_view folder) const;
 
  private:

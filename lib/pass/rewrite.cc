@@ -40,7 +40,8 @@ void ReplaceValue(Editor& edit, ValueRef from, ValueRef to) {
 void RemoveNodeAndConstants(Editor& edit, NodeRef node) {
   const std::vector<ValueRef> inputs = edit.graph().node(node).inputs;
   edit.RemoveNode(node);
-  for (const ValueRef v : std::set<ValueRef>(inputs.begin(), inputs.end())) RemoveConstantIfUnused(edit, v);
+  for (const ValueRef v : std::set<ValueRef>(inputs.begin(), inputs.end()))
+    RemoveConstantIfUnused(edit, v);
 }
 
 void ReplaceByConstant(Editor& edit, NodeRef node, ir::Tensor tensor) {
@@ -53,7 +54,8 @@ void ReplaceByConstant(Editor& edit, NodeRef node, ir::Tensor tensor) {
   edit.Rename(constant, name);
 }
 
-void SetConstantInput(Editor& edit, NodeRef node, size_t index, const std::string& base, ir::Tensor tensor) {
+void SetConstantInput(Editor& edit, NodeRef node, size_t index, const std::string& base,
+                      ir::Tensor tensor) {
   const auto& inputs = edit.graph().node(node).inputs;
   const ValueRef old = index < inputs.size() ? inputs[index] : ValueRef();
   edit.SetInput(node, index, edit.AddInitializer(base, std::move(tensor)));

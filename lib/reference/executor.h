@@ -42,8 +42,8 @@ class Executor {
                                               std::vector<RuntimeValue> inputs, const Scope* parent,
                                               const Frame* frame);
 
-  // Runs the part of `graph` that leads from `bound` to `wanted`; bound values are taken as given, even
-  // where the graph computes them.
+  // Runs the part of `graph` that leads from `bound` to `wanted`; bound values are taken as given,
+  // even where the graph computes them.
   using Bound = std::vector<std::pair<ir::ValueRef, RuntimeValue>>;
   StatusOr<std::vector<RuntimeValue>> RunPart(const ir::Graph& graph, Bound bound,
                                               const std::vector<ir::ValueRef>& wanted,

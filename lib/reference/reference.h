@@ -1,8 +1,8 @@
 // The reference evaluator: the oracle for every op, naive and right. No oneDNN, no Eigen.
 //
-// One file per family of ops under lib/reference/ops/. Version-aware; If, Loop and Scan run under a budget. Sums are
-// in double or in exact integers, in index order, so a result depends on the inputs alone.
-// Tests: tests/reference/, tests/conformance/.
+// One file per family of ops under lib/reference/ops/. Version-aware; If, Loop and Scan run under a
+// budget. Sums are in double or in exact integers, in index order, so a result depends on the
+// inputs alone. Tests: tests/reference/, tests/conformance/.
 #pragma once
 
 #include <map>
@@ -36,10 +36,10 @@ struct RuntimeValue {
 };
 
 struct Limits {
-  int64_t max_tensor_bytes = int64_t{4} << 30;      // of one result, refused before it is allocated
-  int64_t max_total_bytes = int64_t{16} << 30;      // of all live values
-  int64_t max_loop_iterations = 10'000'000;         // over all loops of a run
-  int max_call_depth = 100;                         // functions and subgraphs
+  int64_t max_tensor_bytes = int64_t{4} << 30;  // of one result, refused before it is allocated
+  int64_t max_total_bytes = int64_t{16} << 30;  // of all live values
+  int64_t max_loop_iterations = 10'000'000;     // over all loops of a run
+  int max_call_depth = 100;                     // functions and subgraphs
 };
 
 struct OpContext;  // what a kernel sees: node, opset, attributes, inputs; see kernel.h
@@ -47,16 +47,18 @@ struct OpContext;  // what a kernel sees: node, opset, attributes, inputs; see k
 // True when the evaluator has a kernel for this op (domain, type) at this opset version.
 bool Supports(const std::string& domain, const std::string& op_type, int64_t opset);
 
-// Evaluates one node on given inputs (positional, absent ones kAbsent). Subgraph attributes see only `inputs`
-// and `captures` (outer values by name).
-StatusOr<std::vector<RuntimeValue>> EvaluateNode(const ir::Model& model, const ir::Graph& graph, ir::NodeRef node,
-                                                 const std::vector<RuntimeValue>& inputs,
-                                                 const std::map<std::string, RuntimeValue>& captures = {},
-                                                 const Limits& limits = {});
+// Evaluates one node on given inputs (positional, absent ones kAbsent). Subgraph attributes see
+// only `inputs` and `captures` (outer values by name).
+StatusOr<std::vector<RuntimeValue>> EvaluateNode(
+    const ir::Model& model, const ir::Graph& graph, ir::NodeRef node,
+    const std::vector<RuntimeValue>& inputs,
+    const std::map<std::string, RuntimeValue>& captures = {}, const Limits& limits = {});
 
-// Runs a model. `feeds` by input name; inputs that are initializers too may be left out. Returns the values of
-// `fetch` (any value of the main graph), or of the graph's outputs when empty.
-StatusOr<std::vector<RuntimeValue>> Run(const ir::Model& model, const std::map<std::string, RuntimeValue>& feeds,
-                                        const std::vector<std::string>& fetch = {}, const Limits& limits = {});
+// Runs a model. `feeds` by input name; inputs that are initializers too may be left out. Returns
+// the values of `fetch` (any value of the main graph), or of the graph's outputs when empty.
+StatusOr<std::vector<RuntimeValue>> Run(const ir::Model& model,
+                                        const std::map<std::string, RuntimeValue>& feeds,
+                                        const std::vector<std::string>& fetch = {},
+                                        const Limits& limits = {});
 
 }  // namespace assize::reference

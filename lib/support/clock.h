@@ -1,4 +1,5 @@
-// Time, injected, so that tests and reproducible builds choose it. Tests: tests/support/clock_test.cc.
+// Time, injected, so that tests and reproducible builds choose it. Tests:
+// tests/support/clock_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,8 @@ namespace assize {
 
 enum class Severity { kNote, kWarning, kError };
 
-// One finding. `rule` is a stable id AZ-<FAMILY>-<NNNN>; `place` names file, graph, node or JSON pointer.
+// One finding. `rule` is a stable id AZ-<FAMILY>-<NNNN>; `place` names file, graph, node or JSON
+// pointer.
 struct Diagnostic {
   Severity severity = Severity::kNote;
   std::string rule;

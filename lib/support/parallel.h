@@ -12,12 +12,14 @@ namespace assize {
 void SetThreadCount(int threads);
 int ThreadCount();
 
-// Calls body(i) once for each i in [0, count), in any order, on up to ThreadCount() threads; returns when all
-// are done. `body` must not throw. Results must not depend on the schedule: write to slot i only.
+// Calls body(i) once for each i in [0, count), in any order, on up to ThreadCount() threads;
+// returns when all are done. `body` must not throw. Results must not depend on the schedule: write
+// to slot i only.
 void ParallelFor(int64_t count, const std::function<void(int64_t)>& body);
 
-// body(begin, end) over pieces of [0, count) of at least `grain` each; one piece, called directly, when there is
-// not work for two. For loops over large arrays: what an element gets must not depend on the piece it falls into.
+// body(begin, end) over pieces of [0, count) of at least `grain` each; one piece, called directly,
+// when there is not work for two. For loops over large arrays: what an element gets must not depend
+// on the piece it falls into.
 template <typename Body>
 void ParallelRanges(int64_t count, int64_t grain, const Body& body) {
   const int64_t pieces = std::min<int64_t>(ThreadCount(), count / std::max<int64_t>(grain, 1));

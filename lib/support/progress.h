@@ -1,5 +1,5 @@
-// Progress on long work: rate and time left on a terminal, silence elsewhere; and the interruption flag.
-// Tests: tests/support/progress_test.cc.
+// Progress on long work: rate and time left on a terminal, silence elsewhere; and the interruption
+// flag. Tests: tests/support/progress_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 
 namespace assize {
 
-// Receives progress. The default sink draws one line on stderr if it is a terminal and --quiet is not set.
+// Receives progress. The default sink draws one line on stderr if it is a terminal and --quiet is
+// not set.
 class Progress {
  public:
   virtual ~Progress() = default;
@@ -22,8 +23,9 @@ class Progress {
 std::unique_ptr<Progress> MakeTerminalProgress(bool enabled);
 Progress& NoProgress();
 
-// SIGINT, SIGTERM and SIGHUP set a flag; long loops call CheckInterrupted between batches and return its Cancelled.
-// The third signal ends the program at once. SIGPIPE and SIGXFSZ become plain write errors.
+// SIGINT, SIGTERM and SIGHUP set a flag; long loops call CheckInterrupted between batches and
+// return its Cancelled. The third signal ends the program at once. SIGPIPE and SIGXFSZ become plain
+// write errors.
 void InstallInterruptHandler();
 Status CheckInterrupted();
 void ClearInterrupt();  // forgets a signal that was seen; for tests, and after an interrupted verb

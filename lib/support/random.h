@@ -1,5 +1,6 @@
-// A counter-based generator (Philox 4x32-10, Salmon et al. 2011): value i of stream s depends on nothing else,
-// so results do not change with thread count. Tests: tests/support/random_test.cc (Random123's vectors).
+// A counter-based generator (Philox 4x32-10, Salmon et al. 2011): value i of stream s depends on
+// nothing else, so results do not change with thread count. Tests: tests/support/random_test.cc
+// (Random123's vectors).
 #pragma once
 
 #include <array>
@@ -13,9 +14,9 @@ class Philox {
   std::array<uint32_t, 4> Block(uint64_t counter) const;  // pure
   uint32_t NextU32();
   uint64_t NextU64();
-  double NextDouble();                    // [0, 1), 53 bits
-  uint64_t NextBelow(uint64_t bound);     // unbiased (rejection); bound > 0
-  double NextNormal();                    // standard normal, Box-Muller
+  double NextDouble();                 // [0, 1), 53 bits
+  uint64_t NextBelow(uint64_t bound);  // unbiased (rejection); bound > 0
+  double NextNormal();                 // standard normal, Box-Muller
 
  private:
   uint64_t seed_, stream_, counter_ = 0;

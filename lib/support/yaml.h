@@ -1,9 +1,10 @@
 // Strict YAML on top of yaml-cpp: the only way a YAML text enters the program.
 //
-// Refused with origin, line and column: duplicate keys, aliases and anchors, tags, merge keys, several documents,
-// tabs as indent, NUL or invalid UTF-8, depth above 64, more than 10,000 nodes, more than 1 MiB. Scalars follow
-// YAML 1.2's core schema as the *reader* asks (AsBool takes only true/false, AsInt only decimal digits ...), so
-// `yes`, `010` and `.inf` are never guessed at. Tests: tests/support/yaml_test.cc.
+// Refused with origin, line and column: duplicate keys, aliases and anchors, tags, merge keys,
+// several documents, tabs as indent, NUL or invalid UTF-8, depth above 64, more than 10,000 nodes,
+// more than 1 MiB. Scalars follow YAML 1.2's core schema as the *reader* asks (AsBool takes only
+// true/false, AsInt only decimal digits ...), so `yes`, `010` and `.inf` are never guessed at.
+// Tests: tests/support/yaml_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,9 @@ class YamlNode {
   const std::string& scalar() const { return scalar_; }  // raw text of a scalar
   bool quoted() const { return quoted_; }                // a quoted scalar is only ever a string
   const std::vector<YamlNode>& items() const { return items_; }
-  const std::vector<std::pair<std::string, YamlNode>>& members() const { return members_; }  // in file order
+  const std::vector<std::pair<std::string, YamlNode>>& members() const {
+    return members_;
+  }  // in file order
   YamlPlace key_place(size_t member) const { return key_places_[member]; }
   const YamlNode* Find(std::string_view key) const;  // null when absent or not a map
   // "recipe.yaml:4:7: <text>" as InvalidArgument.
@@ -46,8 +49,8 @@ class YamlNode {
   StatusOr<double> AsNumber(const std::string& what) const;
   // Refuses members whose key is not in `known`, with the nearest name.
   Status CheckKeys(const std::string& what, const std::vector<std::string>& known) const;
-  // The same tree as JSON: null, true/false, decimal integers and numbers in JSON's form; all else, also what is
-  // quoted, stays a string.
+  // The same tree as JSON: null, true/false, decimal integers and numbers in JSON's form; all else,
+  // also what is quoted, stays a string.
   Json ToJson() const;
 
  private:
@@ -64,7 +67,8 @@ class YamlNode {
 
 StatusOr<YamlNode> ParseYaml(std::string_view text, const std::string& origin);
 
-// Writes `value` as block YAML that ParseYaml reads back to the same tree (strings quoted where they must be).
+// Writes `value` as block YAML that ParseYaml reads back to the same tree (strings quoted where
+// they must be).
 std::string DumpYaml(const Json& value);
 
 }  // namespace assize

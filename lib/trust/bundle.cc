@@ -1,4 +1,5 @@
-// Sigstore bundles: one canonical form out, nothing unexpected in. Tests: tests/trust/bundle_attacks_test.cc.
+// Sigstore bundles: one canonical form out, nothing unexpected in. Tests:
+// tests/trust/bundle_attacks_test.cc.
 #include "lib/trust/bundle.h"
 
 #include <utility>

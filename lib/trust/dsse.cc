@@ -1,4 +1,5 @@
-// DSSE envelopes: the pre-authentication encoding, signing, verifying. Tests: tests/trust/dsse_test.cc.
+// DSSE envelopes: the pre-authentication encoding, signing, verifying. Tests:
+// tests/trust/dsse_test.cc.
 #include "lib/trust/dsse.h"
 
 #include <utility>

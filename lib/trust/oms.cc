@@ -1,4 +1,5 @@
-// OpenSSF Model Signing over a folder: listing, root digest, statement. Tests: tests/trust/oms_attacks_test.cc.
+// OpenSSF Model Signing over a folder: listing, root digest, statement. Tests:
+// tests/trust/oms_attacks_test.cc.
 #include "lib/trust/oms.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Files that only their owner may read, written whole or not at all. Tests: tests/trust/keys_test.cc.
+// Files that only their owner may read, written whole or not at all. Tests:
+// tests/trust/keys_test.cc.
 #include "lib/trust/private_file.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-// Types: what inference finds wrong, and element types that an op does not take. All are warnings: real files carry
-// stale shapes, and a runtime may take more than the standard allows. A pass that adds one has a bug, and the pass
-// manager treats it so. Tests: tests/verify/verify_test.cc.
+// Types: what inference finds wrong, and element types that an op does not take. All are warnings:
+// real files carry stale shapes, and a runtime may take more than the standard allows. A pass that
+// adds one has a bug, and the pass manager treats it so. Tests: tests/verify/verify_test.cc.
 #include <algorithm>
 #include <map>
 #include <string>
@@ -16,8 +16,9 @@ namespace {
 
 using analysis::OpSchema;
 
-void CheckNodeTypes(const ir::Graph& graph, ir::NodeRef ref, int64_t opset, const analysis::TypeTable& types,
-                    const std::string& where, DiagnosticSink& sink) {
+void CheckNodeTypes(const ir::Graph& graph, ir::NodeRef ref, int64_t opset,
+                    const analysis::TypeTable& types, const std::string& where,
+                    DiagnosticSink& sink) {
   const ir::Node& node = graph.node(ref);
   const OpSchema* schema = analysis::FindSchema(node.domain, node.op_type, opset);
   if (schema == nullptr) return;
@@ -32,19 +33,26 @@ void CheckNodeTypes(const ir::Graph& graph, ir::NodeRef ref, int64_t opset, cons
     const OpSchema::Constraint* constraint = schema->FindConstraint(formal->type);
     const bool allowed = constraint == nullptr
                              ? formal->type == name || !ir::DTypeFromName(formal->type)
-                             : std::find(constraint->types->begin(), constraint->types->end(), name) != constraint->types->end();
+                             : std::find(constraint->types->begin(), constraint->types->end(),
+                                         name) != constraint->types->end();
     if (!allowed) {
-      sink.Report({Severity::kWarning, "AZ-VER-0042", place,
-                   fmt::format("input {} ({}) is {}, which {} version {} does not take", i, formal->name, name,
-                               schema->name, schema->since_version), {}});
+      sink.Report({Severity::kWarning,
+                   "AZ-VER-0042",
+                   place,
+                   fmt::format("input {} ({}) is {}, which {} version {} does not take", i,
+                               formal->name, name, schema->name, schema->since_version),
+                   {}});
       continue;
     }
     if (constraint == nullptr || !formal->homogeneous) continue;
     const auto [it, added] = bound.emplace(formal->type, type.dtype);
     if (!added && it->second != type.dtype) {
-      sink.Report({Severity::kWarning, "AZ-VER-0042", place,
-                   fmt::format("input {} ({}) is {}, an input of the same type {} is {}", i, formal->name, name,
-                               formal->type, ir::NameOf(it->second)), {}});
+      sink.Report({Severity::kWarning,
+                   "AZ-VER-0042",
+                   place,
+                   fmt::format("input {} ({}) is {}, an input of the same type {} is {}", i,
+                               formal->name, name, formal->type, ir::NameOf(it->second)),
+                   {}});
     }
   }
 }
@@ -57,12 +65,17 @@ void CheckTypes(const ir::Model& model, DiagnosticSink& sink) {
   const std::string where = fmt::format("graph \"{}\"", model.graph.name());
   for (const analysis::InferProblem& p : problems) {
     const bool mismatch = p.kind == analysis::InferProblem::Kind::kMismatch;
-    sink.Report({Severity::kWarning, mismatch ? "AZ-VER-0040" : "AZ-VER-0041", where + ": " + p.place, p.message, {}});
+    sink.Report({Severity::kWarning,
+                 mismatch ? "AZ-VER-0040" : "AZ-VER-0041",
+                 where + ": " + p.place,
+                 p.message,
+                 {}});
   }
   for (ir::NodeRef ref = model.graph.first_node(); ref; ref = model.graph.next_node(ref)) {
     const ir::Node& node = model.graph.node(ref);
     if (model.FindFunction(node.domain, node.op_type, node.overload) != nullptr) continue;
-    if (const auto opset = model.opset(node.domain)) CheckNodeTypes(model.graph, ref, *opset, types, where, sink);
+    if (const auto opset = model.opset(node.domain))
+      CheckNodeTypes(model.graph, ref, *opset, types, where, sink);
   }
 }
 

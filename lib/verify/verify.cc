@@ -1,5 +1,5 @@
-// The verifier's entry points. Structure is in structure.cc, nodes against their schemas in nodes.cc, declared types
-// against inferred ones in types.cc. Tests: tests/verify/verify_test.cc.
+// The verifier's entry points. Structure is in structure.cc, nodes against their schemas in
+// nodes.cc, declared types against inferred ones in types.cc. Tests: tests/verify/verify_test.cc.
 #include "lib/verify/verify.h"
 
 #include "lib/verify/checks.h"

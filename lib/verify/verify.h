@@ -1,8 +1,10 @@
-// The verifier: structure and types of a model. Runs after import and after every pass, in release builds too.
+// The verifier: structure and types of a model. Runs after import and after every pass, in release
+// builds too.
 //
-// Reports all findings in a fixed order, each with a rule id AZ-VER-NNNN: SSA, order (cycles), use-lists, names,
-// captures, opset imports, op known/unknown (a note, not an error), attribute names and types, arity, inferred types
-// against declared ones, functions without recursion. Tests: tests/verify/verify_test.cc.
+// Reports all findings in a fixed order, each with a rule id AZ-VER-NNNN: SSA, order (cycles),
+// use-lists, names, captures, opset imports, op known/unknown (a note, not an error), attribute
+// names and types, arity, inferred types against declared ones, functions without recursion. Tests:
+// tests/verify/verify_test.cc.
 #pragma once
 
 #include <vector>

@@ -65,20 +65,24 @@ StatusOr<ir::Tensor> ScalarLike(const Site& site, ir::ValueRef like, double numb
   const std::optional<ir::DType> dtype = DTypeOfValue(site, like);
   if (!dtype) return Refuse(site, "the element type of its input is not known");
   switch (*dtype) {
-    case ir::DType::kFloat: return ir::Tensor::Scalar<float>(static_cast<float>(number));
-    case ir::DType::kDouble: return ir::Tensor::Scalar<double>(number);
+    case ir::DType::kFloat:
+      return ir::Tensor::Scalar<float>(static_cast<float>(number));
+    case ir::DType::kDouble:
+      return ir::Tensor::Scalar<double>(number);
     case ir::DType::kFloat16: {
       const uint16_t bits = ir::FloatToHalf(static_cast<float>(number));
-      return ir::Tensor::FromBytes(*dtype, {}, {static_cast<std::byte>(bits & 0xff), static_cast<std::byte>(bits >> 8)});
+      return ir::Tensor::FromBytes(
+          *dtype, {}, {static_cast<std::byte>(bits & 0xff), static_cast<std::byte>(bits >> 8)});
     }
     default:
-      return Refuse(site, fmt::format("no {} scalar can stand for its attribute", ir::NameOf(*dtype)));
+      return Refuse(site,
+                    fmt::format("no {} scalar can stand for its attribute", ir::NameOf(*dtype)));
   }
 }
 
 Status Refuse(const Site& site, const std::string& reason) {
-  return FailedPrecondition("{}: cannot move to opset {}: {}", ir::NodeLabel(site.edit.graph(), site.node),
-                            site.version, reason);
+  return FailedPrecondition("{}: cannot move to opset {}: {}",
+                            ir::NodeLabel(site.edit.graph(), site.node), site.version, reason);
 }
 
 }  // namespace assize::passes::convert

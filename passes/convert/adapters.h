@@ -1,8 +1,8 @@
 // Adapters of convert-opset: how a node of one op moves to the next version of that op.
 //
-// An adapter runs on a node as it stands one version below and rewrites it for `version`. Changes of an op that need
-// none (more element types, new attributes whose default is the old meaning) are listed as compatible, one by one, in
-// op_changes.cc. Tests: tests/passes/convert_opset_test.cc.
+// An adapter runs on a node as it stands one version below and rewrites it for `version`. Changes
+// of an op that need none (more element types, new attributes whose default is the old meaning) are
+// listed as compatible, one by one, in op_changes.cc. Tests: tests/passes/convert_opset_test.cc.
 #pragma once
 
 #include <optional>
@@ -21,9 +21,9 @@ namespace assize::passes::convert {
 struct Site {
   ir::Editor& edit;
   ir::NodeRef node;
-  int64_t version;                          // that the node is moved to; it is of version - 1 now
-  const analysis::TypeTable* types;         // of this graph; null when inference did not get here
-  bool in_function;                         // function bodies hold no initializers: constants become nodes
+  int64_t version;                   // that the node is moved to; it is of version - 1 now
+  const analysis::TypeTable* types;  // of this graph; null when inference did not get here
+  bool in_function;                  // function bodies hold no initializers: constants become nodes
 };
 
 // FailedPrecondition with a reason when this node cannot be moved.

@@ -1,4 +1,5 @@
-// Adapters of layers: normalization, dropout, softmax, region pooling. Tests: tests/passes/convert_opset_test.cc.
+// Adapters of layers: normalization, dropout, softmax, region pooling. Tests:
+// tests/passes/convert_opset_test.cc.
 #include <cstring>
 
 #include "lib/analysis/attributes.h"
@@ -34,15 +35,18 @@ Status BatchNormalizationSpatial(Site& site) {
   return OkStatus();
 }
 
-// Before 14 further results meant training; after, training_mode says so, and the statistics are defined otherwise.
+// Before 14 further results meant training; after, training_mode says so, and the statistics are
+// defined otherwise.
 Status BatchNormalizationTraining(Site& site) {
   const size_t outputs = NodeOf(site).outputs.size();
   for (size_t i = 1; i < outputs; ++i) {
-    if (OutputUsed(site, i)) return Refuse(site, "its running or saved statistics are in use (training)");
+    if (OutputUsed(site, i))
+      return Refuse(site, "its running or saved statistics are in use (training)");
   }
   // The results being there at all is what selects training, used or not.
   for (size_t i = 1; i < outputs; ++i) {
-    if (analysis::OutputAt(NodeOf(site), i)) return Refuse(site, "it lists further results, which means training");
+    if (analysis::OutputAt(NodeOf(site), i))
+      return Refuse(site, "it lists further results, which means training");
   }
   if (outputs > 1) site.edit.ResizeOutputs(site.node, 1);
   return OkStatus();
@@ -50,7 +54,8 @@ Status BatchNormalizationTraining(Site& site) {
 
 // The mask became boolean.
 Status DropoutMask(Site& site) {
-  if (OutputUsed(site, 1)) return Refuse(site, "its mask is in use as a float tensor, a boolean one from opset 10 on");
+  if (OutputUsed(site, 1))
+    return Refuse(site, "its mask is in use as a float tensor, a boolean one from opset 10 on");
   return OkStatus();
 }
 
@@ -71,7 +76,8 @@ ir::NodeSpec Spec(const std::string& op, std::vector<ir::ValueRef> inputs, std::
   return spec;
 }
 
-// Before 13: all axes from `axis` on are one. The same when `axis` is the last; else through two dimensions:
+// Before 13: all axes from `axis` on are one. The same when `axis` is the last; else through two
+// dimensions:
 //   y = Reshape(Softmax(Flatten(x, axis), axis = -1), Shape(x))
 Status SoftmaxAxis(Site& site) {
   AttributeReader read(site.edit.graph(), site.node);
@@ -92,8 +98,8 @@ Status SoftmaxAxis(Site& site) {
   flat_axis.value = axis;
   flatten.attributes.push_back(std::move(flat_axis));
   const ir::ValueRef flat = site.edit.output(site.edit.AddNode(std::move(flatten), site.node));
-  const ir::ValueRef shape =
-      site.edit.output(site.edit.AddNode(Spec("Shape", {x}, site.edit.UniqueName(name + "_shape")), site.node));
+  const ir::ValueRef shape = site.edit.output(
+      site.edit.AddNode(Spec("Shape", {x}, site.edit.UniqueName(name + "_shape")), site.node));
   ir::NodeSpec inner = Spec(NodeOf(site).op_type, {flat}, site.edit.UniqueName(name + "_rows"));
   ir::Attribute last;
   last.name = "axis";

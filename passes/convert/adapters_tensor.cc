@@ -136,8 +136,8 @@ Status UpsampleRenamed(Site& site) {
   return OkStatus();
 }
 
-// Resize 10 maps x_original = x_resized / scale and rounds down; 11 has to be told so. Where the nearest sample lies
-// when it shrinks was never defined, and implementations differ.
+// Resize 10 maps x_original = x_resized / scale and rounds down; 11 has to be told so. Where the
+// nearest sample lies when it shrinks was never defined, and implementations differ.
 Status ResizeToVersion11(Site& site) {
   AttributeReader read(site.edit.graph(), site.node);
   const std::string mode = read.Text("mode", "nearest");
@@ -147,7 +147,9 @@ Status ResizeToVersion11(Site& site) {
     const auto constant = analysis::ConstantValue(site.edit.graph(), scales);
     if (!constant) return Refuse(site, "mode nearest with computed scales: they might shrink");
     for (const double scale : constant->ToDoubles()) {
-      if (scale < 1) return Refuse(site, "mode nearest with a scale below 1 had no defined meaning before opset 11");
+      if (scale < 1)
+        return Refuse(site,
+                      "mode nearest with a scale below 1 had no defined meaning before opset 11");
     }
     SetText(site, "nearest_mode", "floor");
   }
@@ -161,7 +163,8 @@ Status ResizeToVersion11(Site& site) {
 // Opset 11 and 12 say "none" with an empty tensor, 13 with an omitted input.
 Status ResizeToVersion13(Site& site) {
   const auto empty = [&](size_t index) {
-    const auto constant = analysis::ConstantValue(site.edit.graph(), analysis::InputAt(NodeOf(site), index));
+    const auto constant =
+        analysis::ConstantValue(site.edit.graph(), analysis::InputAt(NodeOf(site), index));
     return constant && constant->element_count() == 0;
   };
   AttributeReader read(site.edit.graph(), site.node);

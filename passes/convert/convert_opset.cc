@@ -1,10 +1,12 @@
-// Moves a model up to a newer opset of ai.onnx, one version at a time, with one adapter for each op that changed.
+// Moves a model up to a newer opset of ai.onnx, one version at a time, with one adapter for each op
+// that changed.
 //
 //   before  opset 11:  y = ReduceSum(x) {axes=[1]}      after  opset 13:  y = ReduceSum(x, [1])
 //
 // Needs     opset 7 or newer; only ops whose changes are in passes/convert/op_changes.cc.
 // Numerics  exact: each adapter keeps the function; one that cannot refuses, naming op and reason.
-// Not done  the way down; other domains, which stay as they are. target 0 changes nothing: what we write keeps the
+// Not done  the way down; other domains, which stay as they are. target 0 changes nothing: what we
+// write keeps the
 //           opset of the source unless a pass needs a higher one.
 // Tests     tests/passes/convert_opset_test.cc
 #include <array>
@@ -28,9 +30,9 @@ namespace {
 constexpr int64_t kOldestOpset = 7;
 constexpr int64_t kNewestOpset = 28;
 
-// The IR version that came with each opset from 7 on (onnx's release table): files below it are not expected to use
-// the opset.
-constexpr std::array<int64_t, 22> kIrVersionOfOpset = {3, 3, 4, 5, 6, 7, 7, 7, 8, 8, 8,
+// The IR version that came with each opset from 7 on (onnx's release table): files below it are not
+// expected to use the opset.
+constexpr std::array<int64_t, 22> kIrVersionOfOpset = {3, 3, 4, 5,  6,  7,  7,  7,  8,  8,  8,
                                                        8, 9, 9, 10, 10, 11, 12, 13, 13, 13, 14};
 static_assert(kIrVersionOfOpset.size() == kNewestOpset - kOldestOpset + 1);
 
@@ -53,12 +55,14 @@ class Converter {
     for (NodeRef ref = graph.first_node(); ref; ref = graph.next_node(ref)) {
       const ir::Node& node = graph.node(ref);
       for (const ir::Attribute& attribute : node.attributes) {
-        if (const auto* box = std::get_if<ir::GraphBox>(&attribute.value)) AZ_RETURN_IF_ERROR(Check(**box, from));
+        if (const auto* box = std::get_if<ir::GraphBox>(&attribute.value))
+          AZ_RETURN_IF_ERROR(Check(**box, from));
         if (const auto* boxes = std::get_if<std::vector<ir::GraphBox>>(&attribute.value)) {
           for (const ir::GraphBox& inner : *boxes) AZ_RETURN_IF_ERROR(Check(*inner, from));
         }
       }
-      if (!ir::IsMainDomain(node.domain) || model_.FindFunction(node.domain, node.op_type, node.overload) != nullptr) {
+      if (!ir::IsMainDomain(node.domain) ||
+          model_.FindFunction(node.domain, node.op_type, node.overload) != nullptr) {
         continue;
       }
       if (SchemaVersions("", node.op_type).empty()) {
@@ -79,20 +83,23 @@ class Converter {
     return Unimplemented("no adapter is known for: {}", fmt::join(missing_, ", "));
   }
 
-  Status Convert(ir::Editor& edit, int64_t from, const analysis::TypeTable* types, bool in_function) {
+  Status Convert(ir::Editor& edit, int64_t from, const analysis::TypeTable* types,
+                 bool in_function) {
     // Inner graphs first, while inference still knows them by their address.
     for (const NodeRef ref : edit.graph().nodes()) {
       if (!edit.graph().node(ref).has_subgraphs()) continue;
       Status inner = OkStatus();
       edit.EditSubgraphs(ref, [&](ir::Editor& sub) {
-        if (inner.ok()) inner = Convert(sub, from, types != nullptr ? types->inner(sub.graph()) : nullptr, false);
+        if (inner.ok())
+          inner = Convert(sub, from, types != nullptr ? types->inner(sub.graph()) : nullptr, false);
       });
       AZ_RETURN_IF_ERROR(inner);
     }
     for (int64_t version = from + 1; version <= target_; ++version) {
       for (const NodeRef ref : edit.graph().nodes()) {
         const ir::Node& node = edit.graph().node(ref);
-        if (!ir::IsMainDomain(node.domain) || model_.FindFunction(node.domain, node.op_type, node.overload) != nullptr) {
+        if (!ir::IsMainDomain(node.domain) ||
+            model_.FindFunction(node.domain, node.op_type, node.overload) != nullptr) {
           continue;
         }
         const convert::ChangeRule rule = RuleFor(node.op_type, version);
@@ -142,10 +149,12 @@ class ConvertOpset final : public pass::ModelPass {
     int64_t* const version = MainVersion(model.opset_imports);
     if (target == 0 || version == nullptr || *version == target) return OkStatus();
     if (target < *version) {
-      return FailedPrecondition("the model is at opset {}, target {} is below it: only the way up is known", *version,
-                                target);
+      return FailedPrecondition(
+          "the model is at opset {}, target {} is below it: only the way up is known", *version,
+          target);
     }
-    const ir::Model original = model;  // names of functions, and types by the graphs' addresses, stay readable
+    const ir::Model original =
+        model;  // names of functions, and types by the graphs' addresses, stay readable
     Converter converter(original, target);
     std::vector<int64_t*> versions = {version};
     AZ_RETURN_IF_ERROR(CheckOldest(*version));
@@ -172,7 +181,8 @@ class ConvertOpset final : public pass::ModelPass {
       AZ_RETURN_IF_ERROR(converter.Convert(edit, *own, &inner, true));
     }
     for (int64_t* const reached : versions) *reached = target;
-    model.ir_version = std::max(model.ir_version, kIrVersionOfOpset[static_cast<size_t>(target - kOldestOpset)]);
+    model.ir_version =
+        std::max(model.ir_version, kIrVersionOfOpset[static_cast<size_t>(target - kOldestOpset)]);
     (*context.statistics)["adapted"] += converter.adapted();
     return OkStatus();
   }
@@ -180,7 +190,8 @@ class ConvertOpset final : public pass::ModelPass {
  private:
   static Status CheckOldest(int64_t version) {
     if (version >= kOldestOpset) return OkStatus();
-    return Unimplemented("the model is at opset {}, conversion starts at {}", version, kOldestOpset);
+    return Unimplemented("the model is at opset {}, conversion starts at {}", version,
+                         kOldestOpset);
   }
 };
 

@@ -1,6 +1,6 @@
-// Every change of every ai.onnx op between opset 7 and 28: with an adapter, or looked at and found compatible.
-// A change that is in neither list stops the conversion with the op's name. Tests: tests/passes/convert_opset_test.cc,
-// which holds the lists against the op schemas.
+// Every change of every ai.onnx op between opset 7 and 28: with an adapter, or looked at and found
+// compatible. A change that is in neither list stops the conversion with the op's name. Tests:
+// tests/passes/convert_opset_test.cc, which holds the lists against the op schemas.
 #include <charconv>
 #include <map>
 
@@ -9,11 +9,12 @@
 namespace assize::passes::convert {
 namespace {
 
-// Op and versions. Compatible means: every model that was valid and had a meaning before has the same meaning after,
-// unedited. Reasons, by kind: more element types (nearly all); attributes whose default is the old behaviour (ceil_mode,
-// storage_order, allowzero, layout, reduction, saturate, block_size, stash_type, noop_with_empty_axes beside an axes
-// input, antialias, round_mode); defaults written down that implementations had already (strides, dilations); wider
-// ranges (negative axes, broadcasting, optional C of Gemm).
+// Op and versions. Compatible means: every model that was valid and had a meaning before has the
+// same meaning after, unedited. Reasons, by kind: more element types (nearly all); attributes whose
+// default is the old behaviour (ceil_mode, storage_order, allowzero, layout, reduction, saturate,
+// block_size, stash_type, noop_with_empty_axes beside an axes input, antialias, round_mode);
+// defaults written down that implementations had already (strides, dilations); wider ranges
+// (negative axes, broadcasting, optional C of Gemm).
 constexpr std::string_view kCompatible =
     "Abs 13; Acos 22; Acosh 22; Add 13 14; ArgMax 11 12 13; ArgMin 11 12 13; Asin 22; Asinh 22; "
     "Atan 22; Atanh 22; Attention 24 25; AveragePool 10 11 19 22; BatchNormalization 15; "
@@ -71,8 +72,10 @@ Rules MakeRules() {
   }
   for (const auto& changes : {TensorAdapters(), LayerAdapters()}) {
     for (const OpChange& change : changes) {
-      const bool fresh = rules.emplace(std::pair(change.op, change.version),
-                                       ChangeRule{.known = true, .adapter = change.adapter}).second;
+      const bool fresh = rules
+                             .emplace(std::pair(change.op, change.version),
+                                      ChangeRule{.known = true, .adapter = change.adapter})
+                             .second;
       AZ_CHECK(fresh, "{} {} is listed twice", change.op, change.version);
     }
   }

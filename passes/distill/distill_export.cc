@@ -1,8 +1,10 @@
-// Exports what is needed to train a student elsewhere: the teacher's logits, the student, the loss, all digests.
+// Exports what is needed to train a student elsewhere: the teacher's logits, the student, the loss,
+// all digests.
 //
 //   distill/student.onnx            the teacher's layers, narrowed, with fresh weights
-//   distill/teacher/<output>.npy    the teacher's results for each row, f32, rows in the dataset's order
-//   distill/train.json              loss, data (by digest: no row leaves), files and their SHA-256
+//   distill/teacher/<output>.npy    the teacher's results for each row, f32, rows in the dataset's
+//   order distill/train.json              loss, data (by digest: no row leaves), files and their
+//   SHA-256
 //
 //   loss = alpha * T^2 * KL(softmax(t / T) || softmax(s / T)) + (1 - alpha) * CE(softmax(s), label)
 //
@@ -28,12 +30,14 @@ namespace {
 
 constexpr char kFolder[] = "distill/";
 
-// NumPy's format 1.0: magic, version, header length, a dict, the elements in C order, little endian.
+// NumPy's format 1.0: magic, version, header length, a dict, the elements in C order, little
+// endian.
 std::string NpyOf(const ir::Shape& dims, std::string_view floats) {
   static_assert(std::endian::native == std::endian::little);
   std::string shape;
   for (const int64_t dim : dims) shape += fmt::format("{}, ", dim);
-  std::string header = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", shape);
+  std::string header =
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", shape);
   constexpr size_t kPreamble = 10, kAlign = 64;
   const size_t padded = (kPreamble + header.size() + 1 + kAlign - 1) / kAlign * kAlign;
   header.append(padded - kPreamble - header.size() - 1, ' ');
@@ -50,7 +54,8 @@ std::string NpyOf(const ir::Shape& dims, std::string_view floats) {
 std::string FileNameOf(const std::string& output, size_t index) {
   std::string name;
   for (const char c : output) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_';
     name += plain ? c : '_';
   }
   return fmt::format("teacher/{}_{}.npy", index, name);
@@ -100,23 +105,30 @@ class DistillExport final : public pass::ModelPass {
         const ir::Model student,
         distill::MakeStudent(model, {.width = options().Number("width"), .seed = context.seed}));
     AZ_ASSIGN_OR_RETURN(Json outputs, ExportLogits(model, context));
-    AZ_RETURN_IF_ERROR(context.services.artifacts->WriteModel(std::string(kFolder) + "student.onnx", student));
+    AZ_RETURN_IF_ERROR(
+        context.services.artifacts->WriteModel(std::string(kFolder) + "student.onnx", student));
 
     const pass::Dataset& data = *context.services.calibration;
     Json train;
     train["format"] = "assize-distill/1";
-    train["teacher"] = {{"structural_sha256", Hex(ir::StructuralHash(model))}, {"outputs", std::move(outputs)}};
-    train["student"] = {{"file", "student.onnx"},
-                        {"structural_sha256", Hex(ir::StructuralHash(student))},
-                        {"width", options().Number("width")},
-                        {"initialization", "normal, variance 2 / fan-in; biases 0; normalizations the identity"},
-                        {"seed", context.seed}};
-    train["data"] = {{"sha256", data.digest()}, {"rows", Rows(data)}, {"order", "as the dataset gives them, from row 0"}};
-    train["loss"] = {{"formula", "alpha * T^2 * KL(softmax(teacher / T) || softmax(student / T)) + (1 - alpha) * "
-                                 "CE(softmax(student), label)"},
-                     {"T", options().Number("temperature")},
-                     {"alpha", options().Number("alpha")},
-                     {"reduction", "mean over rows"}};
+    train["teacher"] = {{"structural_sha256", Hex(ir::StructuralHash(model))},
+                        {"outputs", std::move(outputs)}};
+    train["student"] = {
+        {"file", "student.onnx"},
+        {"structural_sha256", Hex(ir::StructuralHash(student))},
+        {"width", options().Number("width")},
+        {"initialization", "normal, variance 2 / fan-in; biases 0; normalizations the identity"},
+        {"seed", context.seed}};
+    train["data"] = {{"sha256", data.digest()},
+                     {"rows", Rows(data)},
+                     {"order", "as the dataset gives them, from row 0"}};
+    train["loss"] = {
+        {"formula",
+         "alpha * T^2 * KL(softmax(teacher / T) || softmax(student / T)) + (1 - alpha) * "
+         "CE(softmax(student), label)"},
+        {"T", options().Number("temperature")},
+        {"alpha", options().Number("alpha")},
+        {"reduction", "mean over rows"}};
     const std::string text = DumpPrettyJson(train);
     AZ_RETURN_IF_ERROR(Write(context, "train.json", text));
     (*context.facts)["train_json_sha256"] = Hex(Sha256(std::string_view(text)));
@@ -138,8 +150,10 @@ class DistillExport final : public pass::ModelPass {
   StatusOr<Json> ExportLogits(const ir::Model& model, pass::Context& context) const {
     const pass::Dataset& data = *context.services.calibration;
     std::vector<std::string> names;
-    for (const ir::ValueRef output : model.graph.outputs()) names.push_back(model.graph.value(output).name);
-    AZ_ASSIGN_OR_RETURN(const std::unique_ptr<pass::Runner> runner, context.services.evaluator->Prepare(model, names));
+    for (const ir::ValueRef output : model.graph.outputs())
+      names.push_back(model.graph.value(output).name);
+    AZ_ASSIGN_OR_RETURN(const std::unique_ptr<pass::Runner> runner,
+                        context.services.evaluator->Prepare(model, names));
     const int64_t rows = Rows(data);
     const int64_t step = std::max<int64_t>(1, data.batch_rows());
     std::vector<std::string> floats(names.size());
@@ -152,12 +166,14 @@ class DistillExport final : public pass::ModelPass {
       AZ_ASSIGN_OR_RETURN(const std::vector<Tensor> results, runner->Run(feeds));
       for (size_t i = 0; i < names.size(); ++i) {
         const Tensor& result = results[i];
-        if (!ir::IsFloating(result.dtype()) || result.rank() < 1 || result.dims()[0] != end - begin) {
-          return InvalidArgument("output \"{}\" is {}, expected float rows [{}, ...]", names[i], result.TypeText(),
-                                 end - begin);
+        if (!ir::IsFloating(result.dtype()) || result.rank() < 1 ||
+            result.dims()[0] != end - begin) {
+          return InvalidArgument("output \"{}\" is {}, expected float rows [{}, ...]", names[i],
+                                 result.TypeText(), end - begin);
         }
         const std::vector<float> values = result.ToFloats();
-        floats[i].append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+        floats[i].append(reinterpret_cast<const char*>(values.data()),
+                         values.size() * sizeof(float));
         dims[i] = result.dims();
       }
       context.progress->Advance(end);
@@ -169,7 +185,8 @@ class DistillExport final : public pass::ModelPass {
       const std::string file = FileNameOf(names[i], i);
       const std::string bytes = NpyOf(dims[i].empty() ? ir::Shape{0} : dims[i], floats[i]);
       AZ_RETURN_IF_ERROR(Write(context, file, bytes));
-      outputs.push_back({{"output", names[i]}, {"file", file}, {"sha256", Hex(Sha256(std::string_view(bytes)))}});
+      outputs.push_back(
+          {{"output", names[i]}, {"file", file}, {"sha256", Hex(Sha256(std::string_view(bytes)))}});
     }
     (*context.statistics)["rows"] += rows;
     return outputs;

@@ -29,11 +29,14 @@ struct Channels {
 };
 
 const std::set<std::string>& Elementwise() {
-  static const std::set<std::string> ops = {"Relu",    "LeakyRelu", "Sigmoid",     "Tanh",        "Elu",     "Selu",
-                                            "Clip",    "HardSwish", "HardSigmoid", "Identity",    "Dropout", "Softplus",
-                                            "Softsign", "Erf",      "Sqrt",        "Exp",         "Neg",     "Abs",
-                                            "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Mish",
-                                            "Gelu"};
+  static const std::set<std::string> ops = {"Relu",          "LeakyRelu",   "Sigmoid",
+                                            "Tanh",          "Elu",         "Selu",
+                                            "Clip",          "HardSwish",   "HardSigmoid",
+                                            "Identity",      "Dropout",     "Softplus",
+                                            "Softsign",      "Erf",         "Sqrt",
+                                            "Exp",           "Neg",         "Abs",
+                                            "MaxPool",       "AveragePool", "GlobalAveragePool",
+                                            "GlobalMaxPool", "Mish",        "Gelu"};
   return ops;
 }
 const std::set<std::string>& Binary() {
@@ -68,7 +71,8 @@ class Narrower {
     ir::Editor edit(student_.graph);
     for (const Weight& weight : weights_) Draw(edit, weight);
     for (const auto& [value, batch, features] : reshapes_) {
-      edit.ReplaceInitializer(value, Tensor::Of<int64_t>({2}, {batch, sizes_after_[features.group] * features.factor}));
+      edit.ReplaceInitializer(
+          value, Tensor::Of<int64_t>({2}, {batch, sizes_after_[features.group] * features.factor}));
     }
     // Declared sizes inside the graph are the teacher's: the student declares its interface only.
     for (const ValueRef value : edit.graph().values()) {
@@ -86,7 +90,7 @@ class Narrower {
     ValueRef value;
     std::optional<Channels> out, in;  // axes that shrink
     size_t out_axis = 0, in_axis = 1;
-    int64_t fan_in_per_channel = 1;   // elements beside the input channels
+    int64_t fan_in_per_channel = 1;  // elements beside the input channels
     Role role = Role::kKernel;
   };
 
@@ -101,7 +105,8 @@ class Narrower {
   }
   std::optional<int64_t> AxisSize(ValueRef value) const {
     const ir::Type& type = types_.type(value);
-    if (!type.is_tensor() || !type.shape || type.shape->size() < 2 || !type.shape->at(1).known()) return std::nullopt;
+    if (!type.is_tensor() || !type.shape || type.shape->size() < 2 || !type.shape->at(1).known())
+      return std::nullopt;
     return *type.shape->at(1).value;
   }
   StatusOr<Channels> Of(ValueRef value) const {
@@ -112,7 +117,8 @@ class Narrower {
   Status Own(ValueRef value) {
     const Graph& graph = student_.graph;
     if (!value) return OkStatus();
-    if (!graph.value(value).is_constant()) return Unimplemented("its weights are no initializers: run simplify first");
+    if (!graph.value(value).is_constant())
+      return Unimplemented("its weights are no initializers: run simplify first");
     if (graph.use_count(value) != 1) return Unimplemented("its weights are shared");
     return OkStatus();
   }
@@ -137,7 +143,8 @@ class Narrower {
     return Keep(ref);
   }
 
-  // An op that may mix channels: they keep their number before and after, and it keeps its parameters.
+  // An op that may mix channels: they keep their number before and after, and it keeps its
+  // parameters.
   Status Keep(NodeRef ref) {
     const Graph& graph = student_.graph;
     const ir::Node& node = graph.node(ref);
@@ -219,8 +226,10 @@ class Narrower {
     channels_[y] = out;
   }
 
-  // One number for each channel, along `axis` (the last when absent); one for all channels keeps its shape.
-  void AddVector(ValueRef value, Channels channels, Role role, std::optional<size_t> axis = std::nullopt) {
+  // One number for each channel, along `axis` (the last when absent); one for all channels keeps
+  // its shape.
+  void AddVector(ValueRef value, Channels channels, Role role,
+                 std::optional<size_t> axis = std::nullopt) {
     if (!value) return;
     Weight weight;
     weight.value = value;
@@ -235,9 +244,11 @@ class Narrower {
   }
 
   Status FollowNormalization(NodeRef ref) {
-    AZ_ASSIGN_OR_RETURN(const auto norm, analysis::BatchNormalizationOp::From(student_.graph, ref, opset_));
+    AZ_ASSIGN_OR_RETURN(const auto norm,
+                        analysis::BatchNormalizationOp::From(student_.graph, ref, opset_));
     AZ_ASSIGN_OR_RETURN(const Channels in, Of(norm.x));
-    for (const ValueRef value : {norm.scale, norm.bias, norm.mean, norm.var}) AZ_RETURN_IF_ERROR(Own(value));
+    for (const ValueRef value : {norm.scale, norm.bias, norm.mean, norm.var})
+      AZ_RETURN_IF_ERROR(Own(value));
     AddVector(norm.scale, in, Role::kOne);
     AddVector(norm.bias, in, Role::kZero);
     AddVector(norm.mean, in, Role::kZero);
@@ -252,7 +263,8 @@ class Narrower {
     const ValueRef x = node.inputs[0], y = node.outputs[0];
     const auto found = Of(x);
     const auto before = AxisSize(x), after = AxisSize(y);
-    if (!found.ok() || !before || !after || types_.rank(y) != std::optional<int64_t>(2)) return Keep(ref);
+    if (!found.ok() || !before || !after || types_.rank(y) != std::optional<int64_t>(2))
+      return Keep(ref);
     Channels in = *found;
     const ir::Type& type = types_.type(x);
     int64_t spatial = 1;
@@ -263,7 +275,8 @@ class Narrower {
     if (*before * spatial != *after) return Keep(ref);
     in.factor *= spatial;
     if (node.op_type == "Reshape") {
-      AZ_ASSIGN_OR_RETURN(const auto reshape, analysis::ReshapeOp::From(student_.graph, ref, opset_));
+      AZ_ASSIGN_OR_RETURN(const auto reshape,
+                          analysis::ReshapeOp::From(student_.graph, ref, opset_));
       const auto shape = reshape.shape.Constant(student_.graph);
       if (!shape || shape->size() != 2) return Keep(ref);
       if (shape->at(1) != -1) {
@@ -298,12 +311,14 @@ class Narrower {
       if (!constant || constant->element_count() == 1) continue;
       const ir::Shape& dims = constant->dims();
       // Broadcasting aligns from the right: where axis 1 of the result lies in the constant.
-      const int64_t axis = static_cast<int64_t>(dims.size()) - types_.rank(node.outputs[0]).value_or(0) + 1;
+      const int64_t axis =
+          static_cast<int64_t>(dims.size()) - types_.rank(node.outputs[0]).value_or(0) + 1;
       const bool bias = axis >= 0 && axis < static_cast<int64_t>(dims.size()) &&
                         dims[static_cast<size_t>(axis)] == constant->element_count();
       if (!bias) return Unimplemented("a constant operand that is not one number for each channel");
       AZ_RETURN_IF_ERROR(Own(input));
-      AddVector(input, *tied, node.op_type == "Mul" || node.op_type == "Div" ? Role::kOne : Role::kZero,
+      AddVector(input, *tied,
+                node.op_type == "Mul" || node.op_type == "Div" ? Role::kOne : Role::kZero,
                 static_cast<size_t>(axis));
     }
     channels_[node.outputs[0]] = *tied;
@@ -318,10 +333,12 @@ class Narrower {
     sizes_after_.resize(sizes_.size());
     for (size_t i = 0; i < sizes_.size(); ++i) {
       const size_t root = Root(i);
-      sizes_after_[i] = fixed.count(root) > 0
-                            ? sizes_[root]
-                            : std::max<int64_t>(1, static_cast<int64_t>(std::ceil(
-                                                       static_cast<double>(sizes_[root]) * options_.width - 1e-9)));
+      sizes_after_[i] =
+          fixed.count(root) > 0
+              ? sizes_[root]
+              : std::max<int64_t>(
+                    1, static_cast<int64_t>(
+                           std::ceil(static_cast<double>(sizes_[root]) * options_.width - 1e-9)));
     }
     // The number of groups of a depthwise convolution is its number of channels.
     ir::Editor edit(student_.graph);

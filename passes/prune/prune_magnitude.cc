@@ -2,14 +2,15 @@
 //
 //   k = floor(sparsity * weights);  the k weights with the smallest |w| become 0
 //
-// Shapes    W of Conv [O, I/group, *K], of Gemm [K, N] or [N, K], of MatMul (either side), each constant.
-// Needs     constant weights; no data.
-// Numerics  the function changes: judged by criteria on data. Ties are broken by the weight's position (layer in
+// Shapes    W of Conv [O, I/group, *K], of Gemm [K, N] or [N, K], of MatMul (either side), each
+// constant. Needs     constant weights; no data. Numerics  the function changes: judged by criteria
+// on data. Ties are broken by the weight's position (layer in
 //           execution order, then index), so a result depends on the model alone.
-// Not done  biases; weights that other ops use too, or that a caller can replace (initializers that are inputs);
+// Not done  biases; weights that other ops use too, or that a caller can replace (initializers that
+// are inputs);
 //           weights in subgraphs and functions; quantized weights (prune first).
-// Source    Han et al. 2015, "Learning both weights and connections", section 3; without retraining.
-// Tests     tests/passes/prune_magnitude_test.cc
+// Source    Han et al. 2015, "Learning both weights and connections", section 3; without
+// retraining. Tests     tests/passes/prune_magnitude_test.cc
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -28,7 +29,7 @@ using ir::ValueRef;
 namespace {
 
 struct Layer {
-  std::string label;      // of the first node that uses the weight
+  std::string label;  // of the first node that uses the weight
   ValueRef value;
   Tensor tensor;
   std::vector<double> magnitude;
@@ -53,7 +54,8 @@ Tensor WithZeros(const Tensor& tensor, const std::vector<bool>& prune) {
   std::vector<std::byte> bytes(tensor.bytes().begin(), tensor.bytes().end());
   const size_t size = bytes.size() / prune.size();
   for (size_t i = 0; i < prune.size(); ++i) {
-    if (prune[i]) std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(i * size), size, std::byte{0});
+    if (prune[i])
+      std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(i * size), size, std::byte{0});
   }
   return Tensor::FromBytes(tensor.dtype(), tensor.dims(), std::move(bytes));
 }
@@ -63,28 +65,29 @@ Tensor WithZeros(const Tensor& tensor, const std::vector<bool>& prune) {
 class PruneMagnitude final : public pass::ModelPass {
  public:
   pass::Descriptor Describe() const override {
-    return {.summary = "Sets the weights of smallest magnitude to zero",
-            .options = {{.name = "sparsity",
-                         .type = pass::OptionType::kNumber,
-                         .default_text = "0.5",
-                         .summary = "share of the weights that become zero; zeros that are there count",
-                         .min = 0,
-                         .max = 1,
-                         .choices = {}},
-                        {.name = "scope",
-                         .type = pass::OptionType::kChoice,
-                         .default_text = "global",
-                         .summary = "one threshold over all layers, or the same share in each",
-                         .min = {},
-                         .max = {},
-                         .choices = {"global", "layer"}},
-                        {.name = "ops",
-                         .type = pass::OptionType::kChoice,
-                         .default_text = "all",
-                         .summary = "whose weights: Conv, or Gemm and MatMul (linear), or all of them",
-                         .min = {},
-                         .max = {},
-                         .choices = {"all", "conv", "linear"}}}};
+    return {
+        .summary = "Sets the weights of smallest magnitude to zero",
+        .options = {{.name = "sparsity",
+                     .type = pass::OptionType::kNumber,
+                     .default_text = "0.5",
+                     .summary = "share of the weights that become zero; zeros that are there count",
+                     .min = 0,
+                     .max = 1,
+                     .choices = {}},
+                    {.name = "scope",
+                     .type = pass::OptionType::kChoice,
+                     .default_text = "global",
+                     .summary = "one threshold over all layers, or the same share in each",
+                     .min = {},
+                     .max = {},
+                     .choices = {"global", "layer"}},
+                    {.name = "ops",
+                     .type = pass::OptionType::kChoice,
+                     .default_text = "all",
+                     .summary = "whose weights: Conv, or Gemm and MatMul (linear), or all of them",
+                     .min = {},
+                     .max = {},
+                     .choices = {"all", "conv", "linear"}}}};
   }
 
   Status Run(ir::Model& model, pass::Context& context) override {
@@ -95,7 +98,8 @@ class PruneMagnitude final : public pass::ModelPass {
     if (options().Text("scope") == "global") {
       masks = Select(layers, 0, layers.size(), sparsity);
     } else {
-      for (size_t i = 0; i < layers.size(); ++i) masks.push_back(Select(layers, i, i + 1, sparsity)[0]);
+      for (size_t i = 0; i < layers.size(); ++i)
+        masks.push_back(Select(layers, i, i + 1, sparsity)[0]);
     }
     ir::Editor edit(model.graph);
     for (size_t i = 0; i < layers.size(); ++i) Store(edit, layers[i], masks[i]);
@@ -105,7 +109,8 @@ class PruneMagnitude final : public pass::ModelPass {
 
  private:
   // Every weight once, in execution order of its first use.
-  StatusOr<std::vector<Layer>> FindLayers(const Graph& graph, int64_t opset, pass::Context& context) const {
+  StatusOr<std::vector<Layer>> FindLayers(const Graph& graph, int64_t opset,
+                                          pass::Context& context) const {
     std::vector<Layer> layers;
     std::map<ValueRef, size_t> uses;  // as a weight, by value
     std::map<std::string, int64_t>& statistics = *context.statistics;
@@ -115,8 +120,8 @@ class PruneMagnitude final : public pass::ModelPass {
       if (uses[value]++ > 0) continue;
       const auto tensor = analysis::ConstantValue(graph, value);
       const bool stored = graph.value(value).is_constant() || IsConstantNode(graph, value);
-      if (!tensor || !stored || !ir::IsFloating(tensor->dtype()) || ir::BitsOf(tensor->dtype()) < 16 ||
-          tensor->element_count() == 0) {
+      if (!tensor || !stored || !ir::IsFloating(tensor->dtype()) ||
+          ir::BitsOf(tensor->dtype()) < 16 || tensor->element_count() == 0) {
         ++statistics["not_constant"];
         uses.erase(value);
         continue;
@@ -129,8 +134,8 @@ class PruneMagnitude final : public pass::ModelPass {
       for (size_t i = 0; i < layer.magnitude.size(); ++i) {
         double& w = layer.magnitude[i];
         if (!std::isfinite(w)) {
-          return InvalidArgument("{}: weight {} of \"{}\" is {}, expected finite weights", layer.label, i,
-                                 graph.value(value).name, w);
+          return InvalidArgument("{}: weight {} of \"{}\" is {}, expected finite weights",
+                                 layer.label, i, graph.value(value).name, w);
         }
         w = std::fabs(w);
         layer.zeros_before += w == 0;
@@ -153,8 +158,8 @@ class PruneMagnitude final : public pass::ModelPass {
   }
 
   // Masks for layers [begin, end), which share one threshold.
-  static std::vector<std::vector<bool>> Select(const std::vector<Layer>& layers, size_t begin, size_t end,
-                                               double sparsity) {
+  static std::vector<std::vector<bool>> Select(const std::vector<Layer>& layers, size_t begin,
+                                               size_t end, double sparsity) {
     std::vector<double> all;
     for (size_t i = begin; i < end; ++i) {
       all.insert(all.end(), layers[i].magnitude.begin(), layers[i].magnitude.end());
@@ -190,7 +195,8 @@ class PruneMagnitude final : public pass::ModelPass {
   }
 
   static void Store(ir::Editor& edit, Layer& layer, const std::vector<bool>& mask) {
-    for (size_t i = 0; i < mask.size(); ++i) layer.zeros_after += mask[i] || layer.magnitude[i] == 0;
+    for (size_t i = 0; i < mask.size(); ++i)
+      layer.zeros_after += mask[i] || layer.magnitude[i] == 0;
     if (layer.zeros_after == layer.zeros_before) return;
     const Tensor pruned = WithZeros(layer.tensor, mask);
     const ir::Value& value = edit.graph().value(layer.value);

@@ -22,8 +22,13 @@ namespace {
 
 class Emitter {
  public:
-  Emitter(Editor& edit, const Placement& placement, const std::vector<Grid8>& grids, bool per_channel)
-      : edit_(edit), graph_(edit.graph()), placement_(placement), grids_(grids), per_channel_(per_channel) {
+  Emitter(Editor& edit, const Placement& placement, const std::vector<Grid8>& grids,
+          bool per_channel)
+      : edit_(edit),
+        graph_(edit.graph()),
+        placement_(placement),
+        grids_(grids),
+        per_channel_(per_channel) {
     for (const NodeRef ref : graph_.nodes()) node_names_.insert(graph_.node(ref).name);
   }
 
@@ -63,8 +68,10 @@ class Emitter {
     // One scale, one constant: tensors that share it show that they do.
     auto constants = scales_.find(pair.range);
     if (constants == scales_.end()) {
-      const ValueRef scale = edit_.AddInitializer(base + "_scale", Tensor::Scalar<float>(grid.scale));
-      const ValueRef zero = edit_.AddInitializer(base + "_zero_point", Tensor::Scalar<uint8_t>(grid.zero_point));
+      const ValueRef scale =
+          edit_.AddInitializer(base + "_scale", Tensor::Scalar<float>(grid.scale));
+      const ValueRef zero =
+          edit_.AddInitializer(base + "_zero_point", Tensor::Scalar<uint8_t>(grid.zero_point));
       constants = scales_.emplace(pair.range, std::pair(scale, zero)).first;
     }
     const auto [scale, zero_point] = constants->second;
@@ -106,35 +113,41 @@ class Emitter {
       for (double& b : bias) b *= layer.beta;
       if (bias.size() == 1) bias.assign(static_cast<size_t>(OutputChannels(layer)), bias[0]);
     }
-    const QuantizedWeight quantized =
-        QuantizeWeight(weight, layer.weight.dims(), axis, static_cast<double>(x_scale), bias, layer.terms);
+    const QuantizedWeight quantized = QuantizeWeight(
+        weight, layer.weight.dims(), axis, static_cast<double>(x_scale), bias, layer.terms);
 
     edit_.SetInput(layer.node, layer.w_index, DequantizedWeight(layer, quantized, axis));
     if (layer.bias) {
       const QuantizedBias integer = QuantizeBias(bias, x_scale, quantized);
       const std::string name = NameOf(layer.b);
-      const std::optional<int64_t> bias_axis = integer.scale.rank() == 0 ? std::nullopt : std::optional<int64_t>(0);
+      const std::optional<int64_t> bias_axis =
+          integer.scale.rank() == 0 ? std::nullopt : std::optional<int64_t>(0);
       const ValueRef b = Dequantize(name, edit_.AddInitializer(name + "_quantized", integer.q),
-                                    edit_.AddInitializer(name + "_scale", integer.scale), {}, bias_axis, layer.node);
+                                    edit_.AddInitializer(name + "_scale", integer.scale), {},
+                                    bias_axis, layer.node);
       edit_.SetInput(layer.node, 2, b);
       if (layer.beta != 1) edit_.SetAttribute(layer.node, MakeAttribute("beta", 1.0f));
     }
     if (layer.alpha != 1) edit_.SetAttribute(layer.node, MakeAttribute("alpha", 1.0f));
     RemoveIfUnused(layer.w);
     if (layer.bias) RemoveIfUnused(layer.b);
-    return {layer.label, quantized.scale.element_count(), quantized.widened, layer.bias.has_value()};
+    return {layer.label, quantized.scale.element_count(), quantized.widened,
+            layer.bias.has_value()};
   }
 
   // Layers that share a weight share its 8-bit form, where their scales are the same.
-  ValueRef DequantizedWeight(const Layer& layer, const QuantizedWeight& quantized, std::optional<int64_t> axis) {
+  ValueRef DequantizedWeight(const Layer& layer, const QuantizedWeight& quantized,
+                             std::optional<int64_t> axis) {
     std::vector<SharedWeight>& made = weights_[layer.w];
     for (const SharedWeight& other : made) {
-      if (other.axis == axis && other.q == quantized.q && other.scale == quantized.scale) return other.dequantized;
+      if (other.axis == axis && other.q == quantized.q && other.scale == quantized.scale)
+        return other.dequantized;
     }
     const std::string base = NameOf(layer.w);
     const ValueRef w = Dequantize(base, edit_.AddInitializer(base + "_quantized", quantized.q),
                                   edit_.AddInitializer(base + "_scale", quantized.scale),
-                                  edit_.AddInitializer(base + "_zero_point", quantized.zero_point), axis, layer.node);
+                                  edit_.AddInitializer(base + "_zero_point", quantized.zero_point),
+                                  axis, layer.node);
     made.push_back({axis, quantized.q, quantized.scale, w});
     return w;
   }
@@ -152,7 +165,9 @@ class Emitter {
 
   // A constant that nothing reads any more, and what it alone was computed from.
   void RemoveIfUnused(ValueRef value) {
-    if (!value || !graph_.valid(value) || graph_.value(value).used() || graph_.value(value).is_input) return;
+    if (!value || !graph_.valid(value) || graph_.value(value).used() ||
+        graph_.value(value).is_input)
+      return;
     const NodeRef producer = graph_.value(value).producer;
     if (!producer) {
       edit_.RemoveValue(value);
@@ -184,8 +199,8 @@ class Emitter {
 
 }  // namespace
 
-std::vector<EmittedLayer> Emit(Editor& edit, const Placement& placement, const std::vector<Grid8>& grids,
-                               bool per_channel) {
+std::vector<EmittedLayer> Emit(Editor& edit, const Placement& placement,
+                               const std::vector<Grid8>& grids, bool per_channel) {
   return Emitter(edit, placement, grids, per_channel).Run();
 }
 

@@ -1,5 +1,5 @@
-// Writes a placement into the graph: pairs on activations, int8 weights and int32 biases behind DequantizeLinear.
-// Tests: tests/passes/quantize_static_test.cc.
+// Writes a placement into the graph: pairs on activations, int8 weights and int32 biases behind
+// DequantizeLinear. Tests: tests/passes/quantize_static_test.cc.
 #pragma once
 
 #include <string>
@@ -14,13 +14,13 @@ namespace assize::passes::quantize {
 // What was written for one layer, for the record.
 struct EmittedLayer {
   std::string label;
-  int64_t channels = 1;      // scales of the weight
-  int64_t widened = 0;       // scales enlarged for the bias
+  int64_t channels = 1;  // scales of the weight
+  int64_t widened = 0;   // scales enlarged for the bias
   bool integer_bias = false;
 };
 
 // `grids` by range index. Standard ONNX: the per-channel form needs opset 13, the other opset 10.
-std::vector<EmittedLayer> Emit(ir::Editor& edit, const Placement& placement, const std::vector<Grid8>& grids,
-                               bool per_channel);
+std::vector<EmittedLayer> Emit(ir::Editor& edit, const Placement& placement,
+                               const std::vector<Grid8>& grids, bool per_channel);
 
 }  // namespace assize::passes::quantize

@@ -22,10 +22,10 @@ using ir::ValueRef;
 namespace {
 
 // Ops that only move elements, or choose among them: what goes in at a scale comes out at it.
-const std::set<std::string_view> kMoves = {"Concat",   "DepthToSpace", "Dropout",      "Flatten", "Gather",
-                                           "Identity", "MaxPool",      "GlobalMaxPool", "Pad",    "Reshape",
-                                           "Slice",    "SpaceToDepth", "Split",        "Squeeze", "Transpose",
-                                           "Unsqueeze"};
+const std::set<std::string_view> kMoves = {"Concat", "DepthToSpace", "Dropout",   "Flatten",
+                                           "Gather", "Identity",     "MaxPool",   "GlobalMaxPool",
+                                           "Pad",    "Reshape",      "Slice",     "SpaceToDepth",
+                                           "Split",  "Squeeze",      "Transpose", "Unsqueeze"};
 // Upstream walks end after this many ops; a chain that long has no integer kernel anyway.
 constexpr int kMaxDepth = 200;
 
@@ -36,17 +36,18 @@ bool IsOp(const ir::Model& model, const ir::Node& node, std::string_view op) {
 }
 
 bool IsLayerOp(const ir::Model& model, const ir::Node& node) {
-  return IsOp(model, node, "Conv") || IsOp(model, node, "ConvTranspose") || IsOp(model, node, "Gemm") ||
-         IsOp(model, node, "MatMul");
+  return IsOp(model, node, "Conv") || IsOp(model, node, "ConvTranspose") ||
+         IsOp(model, node, "Gemm") || IsOp(model, node, "MatMul");
 }
 
-// Values computed from constants alone, by ops without chance or subgraphs. A dequantized weight is none: the layer
-// behind it is quantized already.
+// Values computed from constants alone, by ops without chance or subgraphs. A dequantized weight is
+// none: the layer behind it is quantized already.
 std::set<ValueRef> ConstantExpressions(const Graph& graph) {
   std::set<ValueRef> constant;
   for (NodeRef ref = graph.first_node(); ref; ref = graph.next_node(ref)) {
     const ir::Node& node = graph.node(ref);
-    if (node.op_type == "DequantizeLinear" || node.has_subgraphs() || !analysis::IsPure(node)) continue;
+    if (node.op_type == "DequantizeLinear" || node.has_subgraphs() || !analysis::IsPure(node))
+      continue;
     if (analysis::IsRandom(graph, ref)) continue;
     const bool all = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueRef input) {
       return !input || graph.value(input).is_constant() || constant.contains(input);
@@ -62,7 +63,11 @@ class Placer {
  public:
   Placer(const ir::Model& model, const analysis::TypeTable& types, const Constants& computed,
          const PlacementOptions& options)
-      : model_(model), graph_(model.graph), types_(types), computed_(computed), options_(options),
+      : model_(model),
+        graph_(model.graph),
+        types_(types),
+        computed_(computed),
+        options_(options),
         opset_(model.opset().value_or(0)) {}
 
   Placement Run() {
@@ -83,7 +88,8 @@ class Placer {
     for (const Layer& layer : result_.layers) Want(layer.x);
     if (options_.quantize_outputs) {
       for (const ValueRef output : graph_.outputs()) {
-        if (IsFloat(output) && IsInteger(output) && !graph_.value(output).is_input) Want(output), outputs_.insert(output);
+        if (IsFloat(output) && IsInteger(output) && !graph_.value(output).is_input)
+          Want(output), outputs_.insert(output);
       }
     }
     MakePairs();
@@ -140,19 +146,21 @@ class Placer {
     }
     for (const ValueRef operand : {layer.x, layer.w}) {
       const ir::Node* producer = Producer(operand);
-      if (producer != nullptr && producer->op_type == "DequantizeLinear") return "quantized already";
+      if (producer != nullptr && producer->op_type == "DequantizeLinear")
+        return "quantized already";
       if (!types_.type(operand).is_tensor()) {
         return fmt::format("the type of \"{}\" is not known", graph_.value(operand).name);
       }
       if (!IsFloat(operand)) {
-        return fmt::format("\"{}\" is {}: only layers of 32-bit floats are quantized", graph_.value(operand).name,
-                           ir::NameOf(types_.type(operand).dtype));
+        return fmt::format("\"{}\" is {}: only layers of 32-bit floats are quantized",
+                           graph_.value(operand).name, ir::NameOf(types_.type(operand).dtype));
       }
     }
     const auto weight = ConstantOf(layer.w);
     if (ConstantOf(layer.x)) return "both operands are constants";
     if (!weight) {
-      if (graph_.value(layer.w).is_initializer()) return "the weight is a graph input too: a caller can replace it";
+      if (graph_.value(layer.w).is_initializer())
+        return "the weight is a graph input too: a caller can replace it";
       return node.op_type == "MatMul" || node.op_type == "Gemm" ? "both operands are activations"
                                                                 : "the weight is no constant";
     }
@@ -163,7 +171,8 @@ class Placer {
     layer.weight = *weight;
     const int64_t rank = weight->rank();
     if (node.op_type == "MatMul") {
-      // On the left the rows are output channels, and no runtime takes a scale for each of them there.
+      // On the left the rows are output channels, and no runtime takes a scale for each of them
+      // there.
       if (layer.w_index == 1 && rank >= 2) layer.axis = rank - 1;
     }
     if (layer.axis && *layer.axis >= rank) return fmt::format("the weight has rank {}", rank);
@@ -173,12 +182,14 @@ class Placer {
     return "";
   }
 
-  // A bias of one number per output channel goes into the integer sum; any other stays a float operand.
+  // A bias of one number per output channel goes into the integer sum; any other stays a float
+  // operand.
   void TakeBias(Layer& layer, int64_t channels) const {
     const auto bias = ConstantOf(layer.b);
     if (!bias || bias->dtype() != DType::kFloat) return;
     const std::string& op = graph_.node(layer.node).op_type;
-    const bool row = bias->rank() == 1 || (op == "Gemm" && bias->rank() == 2 && bias->dims()[0] == 1);
+    const bool row =
+        bias->rank() == 1 || (op == "Gemm" && bias->rank() == 2 && bias->dims()[0] == 1);
     const bool one = op == "Gemm" && bias->element_count() == 1;
     if (!one && !(row && bias->element_count() == channels)) return;
     for (const float b : bias->data<float>()) {
@@ -187,7 +198,8 @@ class Placer {
     layer.bias = *bias;
   }
 
-  // `value` is what a layer computes, perhaps behind ops that runtimes fuse into it and that alone read it.
+  // `value` is what a layer computes, perhaps behind ops that runtimes fuse into it and that alone
+  // read it.
   bool IsFused(ValueRef value, int depth = 0) const {
     const NodeRef producer = graph_.value(value).producer;
     if (!producer || depth > kMaxDepth) return false;
@@ -226,7 +238,8 @@ class Placer {
     return producer;
   }
 
-  // The operand of a sum that needs no pair: a layer's result that only the sum reads. Null when there is none.
+  // The operand of a sum that needs no pair: a layer's result that only the sum reads. Null when
+  // there is none.
   ValueRef OpenOperand(NodeRef sum) const {
     if (options_.sums != Sums::kFused) return {};
     for (const ValueRef input : graph_.node(sum).inputs) {
@@ -238,10 +251,13 @@ class Placer {
   // The activations that a moving op moves; empty when the node is none, or does more than that.
   std::vector<ValueRef> Moved(NodeRef ref) const {
     const ir::Node& node = graph_.node(ref);
-    if (!ir::IsMainDomain(node.domain) || !kMoves.contains(node.op_type) || !IsOp(model_, node, node.op_type)) return {};
+    if (!ir::IsMainDomain(node.domain) || !kMoves.contains(node.op_type) ||
+        !IsOp(model_, node, node.op_type))
+      return {};
     if (options_.exclude_ops.contains(node.op_type)) return {};
     for (size_t i = 1; i < node.outputs.size(); ++i) {  // MaxPool's indices, Dropout's mask
-      if (node.outputs[i] && node.op_type != "Split" && graph_.use_count(node.outputs[i]) > 0) return {};
+      if (node.outputs[i] && node.op_type != "Split" && graph_.use_count(node.outputs[i]) > 0)
+        return {};
     }
     if (node.op_type == "Dropout") {
       const auto view = analysis::DropoutOp::From(graph_, ref, opset_);
@@ -255,8 +271,9 @@ class Placer {
         return {};
       }
     }
-    std::vector<ValueRef> moved(node.inputs.begin(), node.op_type == "Concat" ? node.inputs.end()
-                                                                              : node.inputs.begin() + 1);
+    std::vector<ValueRef> moved(node.inputs.begin(), node.op_type == "Concat"
+                                                         ? node.inputs.end()
+                                                         : node.inputs.begin() + 1);
     for (const ValueRef value : moved) {
       if (!value || !IsFloat(value) || ConstantOf(value)) return {};
     }
@@ -351,15 +368,16 @@ class Placer {
     }
   }
 
-  // What an integer layer computes is read dequantized by all, or it would not fuse; of other tensors only the
-  // integer layers read the 8-bit form.
+  // What an integer layer computes is read dequantized by all, or it would not fuse; of other
+  // tensors only the integer layers read the 8-bit form.
   std::vector<ir::Use> ReadersOf(ValueRef value) {
     const bool integer = IsInteger(value);
     std::vector<ir::Use> readers;
     for (const ir::Use& use : graph_.value(value).uses) {
       if (use.capture) continue;
       const auto layer = layer_of_.find(use.node);
-      const bool reads_x = layer != layer_of_.end() && result_.layers[layer->second].x_index == use.index;
+      const bool reads_x =
+          layer != layer_of_.end() && result_.layers[layer->second].x_index == use.index;
       if (integer || reads_x) readers.push_back(use);
     }
     std::sort(readers.begin(), readers.end(), [](const ir::Use& a, const ir::Use& b) {
@@ -377,7 +395,7 @@ class Placer {
   Placement result_;
   std::map<NodeRef, size_t> layer_of_;
   std::map<ValueRef, bool> integer_;
-  std::map<ValueRef, ValueRef> parent_;                 // union-find over tensors with one scale
+  std::map<ValueRef, ValueRef> parent_;  // union-find over tensors with one scale
   std::vector<std::pair<ValueRef, ValueRef>> joins_;
   std::set<ValueRef> moved_, outputs_;
 };

@@ -1,19 +1,28 @@
 // Quantizes the layers of a model to 8 bits, with scales from calibration data, in ONNX's QDQ form.
 //
 //   before  y = Relu(Conv(x, W, b))      after  y = DQ(Q(Relu(Conv(DQ(Q(x)), DQ(W8), DQ(b32)))))
-//   x ~ s_x (q_x - z_x), q_x uint8;  W ~ s_w[o] q_w, q_w int8 in [-127, 127];  b = s_x s_w[o] q_b, q_b int32
+//   x ~ s_x (q_x - z_x), q_x uint8;  W ~ s_w[o] q_w, q_w int8 in [-127, 127];  b = s_x s_w[o] q_b,
+//   q_b int32
 //
-// Shapes    W of Conv [O, I/group, *K], ConvTranspose [I, O/group, *K], Gemm [K, N] or [N, K], MatMul (either side);
-//           a scale per output channel, or one for all (per-channel=false). Activations: one scale per tensor.
-// Needs     constant weights, calibration rows. Layers of 16-bit floats are upcast to 32-bit ones (what upcast-float16
-//           does, better before passes fold anything into weights). Opset 13 (10 without per-channel): older models are
-//           moved up first. Below IR 4 every initializer is an input too; they become constants here.
-// Numerics  the function changes: judged by criteria on data. Ranges are the same for every batch size, thread
-//           count and order of batches. Where pairs go: placement.h; ranges: ranges.h; overflow: weights.h.
-// Not done  Q and DQ of float16 (opset 19), products of two activations, subgraphs and functions, and float
-//           arithmetic such as LayerNorm, GELU and Softmax: one 8-bit tensor in a variance ruins it.
-// Source    Jacob et al. 2018, "Quantization and training of neural networks for efficient integer inference".
-// Tests     tests/passes/quantize_static_test.cc
+// Shapes    W of Conv [O, I/group, *K], ConvTranspose [I, O/group, *K], Gemm [K, N] or [N, K],
+// MatMul (either side);
+//           a scale per output channel, or one for all (per-channel=false). Activations: one scale
+//           per tensor.
+// Needs     constant weights, calibration rows. Layers of 16-bit floats are upcast to 32-bit ones
+// (what upcast-float16
+//           does, better before passes fold anything into weights). Opset 13 (10 without
+//           per-channel): older models are moved up first. Below IR 4 every initializer is an input
+//           too; they become constants here.
+// Numerics  the function changes: judged by criteria on data. Ranges are the same for every batch
+// size, thread
+//           count and order of batches. Where pairs go: placement.h; ranges: ranges.h; overflow:
+//           weights.h.
+// Not done  Q and DQ of float16 (opset 19), products of two activations, subgraphs and functions,
+// and float
+//           arithmetic such as LayerNorm, GELU and Softmax: one 8-bit tensor in a variance ruins
+//           it.
+// Source    Jacob et al. 2018, "Quantization and training of neural networks for efficient integer
+// inference". Tests     tests/passes/quantize_static_test.cc
 #include <algorithm>
 #include <cmath>
 
@@ -57,13 +66,16 @@ std::set<std::string> ListOf(const std::string& text) {
   return items;
 }
 
-// The rows of one run after the other. A model with a fixed batch gets whole batches: the last one repeats rows
-// of the one before, which no minimum or maximum sees.
-StatusOr<std::vector<std::pair<int64_t, int64_t>>> Batches(const ir::Model& model, const pass::Dataset& data) {
+// The rows of one run after the other. A model with a fixed batch gets whole batches: the last one
+// repeats rows of the one before, which no minimum or maximum sees.
+StatusOr<std::vector<std::pair<int64_t, int64_t>>> Batches(const ir::Model& model,
+                                                           const pass::Dataset& data) {
   bool fixed = false;
   for (const ValueRef input : model.graph.inputs()) {
     const ir::Value& value = model.graph.value(input);
-    if (value.is_initializer() || !value.type.is_tensor() || !value.type.shape || value.type.shape->empty()) continue;
+    if (value.is_initializer() || !value.type.is_tensor() || !value.type.shape ||
+        value.type.shape->empty())
+      continue;
     fixed = fixed || value.type.shape->front().known();
   }
   const int64_t rows = data.rows();
@@ -71,7 +83,9 @@ StatusOr<std::vector<std::pair<int64_t, int64_t>>> Batches(const ir::Model& mode
   const int64_t wanted = std::max<int64_t>(1, data.batch_rows());
   const int64_t batch = fixed ? wanted : std::min(wanted, kRowsAtOnce);
   if (fixed && rows < batch) {
-    return InvalidArgument("{} rows of calibration data, expected at least {}: the model's batch is fixed", rows, batch);
+    return InvalidArgument(
+        "{} rows of calibration data, expected at least {}: the model's batch is fixed", rows,
+        batch);
   }
   std::vector<std::pair<int64_t, int64_t>> batches;
   for (int64_t begin = 0; begin < rows; begin += batch) {
@@ -87,48 +101,54 @@ class QuantizeStatic final : public pass::ModelPass {
  public:
   pass::Descriptor Describe() const override {
     using pass::OptionType;
-    return {.summary = "Quantizes layers to 8 bits with scales from calibration data",
-            .options = {{.name = "calibrator",
-                         .type = OptionType::kChoice,
-                         .default_text = "mse",
-                         .summary = "range of an activation: all values seen, all but the rarest, or where the squared error is least",
-                         .choices = {"minmax", "percentile", "mse"}},
-                        {.name = "percentile",
-                         .type = OptionType::kNumber,
-                         .default_text = "99.99",
-                         .summary = "per cent of the values that the range of calibrator=percentile holds",
-                         .min = 50,
-                         .max = 100},
-                        {.name = "per-channel",
-                         .type = OptionType::kBool,
-                         .default_text = "true",
-                         .summary = "a scale for each output channel of a weight; false: one for the whole weight"},
-                        {.name = "input-grid",
-                         .type = OptionType::kBool,
-                         .default_text = "true",
-                         .summary = "quantize inputs that hold scaled integers (pixels) on the grid they came from"},
-                        {.name = "sums",
-                         .type = OptionType::kChoice,
-                         .default_text = "integer",
-                         .summary = "an Add between integer layers: 8-bit operands (integer), none on the layer that "
-                                    "the sum is fused into (fused: one rounding less, but other runtimes compute "
-                                    "that layer in float), or none (float)",
-                         .choices = {"integer", "fused", "float"}},
-                        {.name = "quantize-outputs",
-                         .type = OptionType::kBool,
-                         .default_text = "false",
-                         .summary = "8-bit graph outputs, where integer layers compute them"},
-                        {.name = "exclude-ops",
-                         .type = OptionType::kString,
-                         .default_text = "",
-                         .summary = "op types that stay in floating point, separated by ;"},
-                        {.name = "exclude-nodes",
-                         .type = OptionType::kString,
-                         .default_text = "",
-                         .summary = "names of nodes that stay in floating point, separated by ;"}},
-            .needs_evaluator = true,
-            .needs_calibration = true,
-            .keeps_signature = false};  // below IR version 4 the weights were inputs
+    return {
+        .summary = "Quantizes layers to 8 bits with scales from calibration data",
+        .options =
+            {{.name = "calibrator",
+              .type = OptionType::kChoice,
+              .default_text = "mse",
+              .summary = "range of an activation: all values seen, all but the rarest, or where "
+                         "the squared error is least",
+              .choices = {"minmax", "percentile", "mse"}},
+             {.name = "percentile",
+              .type = OptionType::kNumber,
+              .default_text = "99.99",
+              .summary = "per cent of the values that the range of calibrator=percentile holds",
+              .min = 50,
+              .max = 100},
+             {.name = "per-channel",
+              .type = OptionType::kBool,
+              .default_text = "true",
+              .summary =
+                  "a scale for each output channel of a weight; false: one for the whole weight"},
+             {.name = "input-grid",
+              .type = OptionType::kBool,
+              .default_text = "true",
+              .summary =
+                  "quantize inputs that hold scaled integers (pixels) on the grid they came from"},
+             {.name = "sums",
+              .type = OptionType::kChoice,
+              .default_text = "integer",
+              .summary =
+                  "an Add between integer layers: 8-bit operands (integer), none on the layer that "
+                  "the sum is fused into (fused: one rounding less, but other runtimes compute "
+                  "that layer in float), or none (float)",
+              .choices = {"integer", "fused", "float"}},
+             {.name = "quantize-outputs",
+              .type = OptionType::kBool,
+              .default_text = "false",
+              .summary = "8-bit graph outputs, where integer layers compute them"},
+             {.name = "exclude-ops",
+              .type = OptionType::kString,
+              .default_text = "",
+              .summary = "op types that stay in floating point, separated by ;"},
+             {.name = "exclude-nodes",
+              .type = OptionType::kString,
+              .default_text = "",
+              .summary = "names of nodes that stay in floating point, separated by ;"}},
+        .needs_evaluator = true,
+        .needs_calibration = true,
+        .keeps_signature = false};  // below IR version 4 the weights were inputs
   }
 
   Status Run(ir::Model& model, pass::Context& context) override {
@@ -147,7 +167,8 @@ class QuantizeStatic final : public pass::ModelPass {
     AZ_ASSIGN_OR_RETURN(const bool upcast, UpcastLayers(work));
     AZ_RETURN_IF_ERROR(RaiseOpset(work, context));
     AZ_ASSIGN_OR_RETURN(const auto batches, Batches(work, *context.services.calibration));
-    AZ_ASSIGN_OR_RETURN(const quantize::Constants computed, ComputeWeights(work, batches.front(), context));
+    AZ_ASSIGN_OR_RETURN(const quantize::Constants computed,
+                        ComputeWeights(work, batches.front(), context));
     analysis::InferOptions infer;
     infer.ignore_declared = true;
     const analysis::TypeTable types = analysis::InferTypesLeniently(work, infer, nullptr);
@@ -156,7 +177,8 @@ class QuantizeStatic final : public pass::ModelPass {
     if (placement.layers.empty()) return OkStatus();
     if (upcast) ReportUpcast(context);
 
-    AZ_ASSIGN_OR_RETURN(const std::vector<Grid8> grids, Calibrate(work, placement, batches, context));
+    AZ_ASSIGN_OR_RETURN(const std::vector<Grid8> grids,
+                        Calibrate(work, placement, batches, context));
     ReportGrids(work.graph, placement, grids, context);
     ir::Editor edit(work.graph);
     ReportLayers(quantize::Emit(edit, placement, grids, options().Bool("per-channel")), context);
@@ -185,7 +207,8 @@ class QuantizeStatic final : public pass::ModelPass {
     model.ir_version = 4;
   }
 
-  // True when there were layers of 16-bit floats. A model that cannot be rewritten stays, and its layers are skipped.
+  // True when there were layers of 16-bit floats. A model that cannot be rewritten stays, and its
+  // layers are skipped.
   static StatusOr<bool> UpcastLayers(ir::Model& model) {
     if (!analysis::HasFloat16Layers(model)) return false;
     const StatusOr<analysis::UpcastCounts> counts = analysis::UpcastFloat16(model);
@@ -197,8 +220,11 @@ class QuantizeStatic final : public pass::ModelPass {
   static void ReportUpcast(pass::Context& context) {
     (*context.statistics)["upcast"] += 1;
     context.diagnostics->Report(
-        {Severity::kWarning, "AZ-QNT-0002", "quantize-static",
-         "the model's layers are of 16-bit floats and were upcast to quantize them: with upcast-float16 at the start of "
+        {Severity::kWarning,
+         "AZ-QNT-0002",
+         "quantize-static",
+         "the model's layers are of 16-bit floats and were upcast to quantize them: with "
+         "upcast-float16 at the start of "
          "the pipeline, what earlier passes fold into weights is not rounded to 16 bits",
          {}});
   }
@@ -206,19 +232,24 @@ class QuantizeStatic final : public pass::ModelPass {
   Status RaiseOpset(ir::Model& model, pass::Context& context) const {
     const int64_t needed = options().Bool("per-channel") ? kPerChannelOpset : kPerTensorOpset;
     const std::optional<int64_t> opset = model.opset();
-    if (!opset) return FailedPrecondition("the model imports no opset of ai.onnx: there is nothing to quantize");
+    if (!opset)
+      return FailedPrecondition(
+          "the model imports no opset of ai.onnx: there is nothing to quantize");
     if (*opset >= needed) return OkStatus();
     const std::unique_ptr<pass::Pass> convert = AllPasses().Find("convert-opset")->create();
-    AZ_ASSIGN_OR_RETURN(pass::Options target, pass::Options::Parse("convert-opset", convert->Describe().options,
-                                                                   {{"target", std::to_string(needed)}}));
+    AZ_ASSIGN_OR_RETURN(pass::Options target,
+                        pass::Options::Parse("convert-opset", convert->Describe().options,
+                                             {{"target", std::to_string(needed)}}));
     convert->Configure(target);
     const Status status = convert->Run(model, context);
     if (status.ok()) return OkStatus();
-    return FailedPrecondition("the model is at opset {}, {} scales need {}, and it cannot be moved there: {}", *opset,
-                              needed == kPerChannelOpset ? "per-channel" : "per-tensor", needed, Message(status));
+    return FailedPrecondition(
+        "the model is at opset {}, {} scales need {}, and it cannot be moved there: {}", *opset,
+        needed == kPerChannelOpset ? "per-channel" : "per-tensor", needed, Message(status));
   }
 
-  static StatusOr<quantize::Constants> ComputeWeights(const ir::Model& model, std::pair<int64_t, int64_t> rows,
+  static StatusOr<quantize::Constants> ComputeWeights(const ir::Model& model,
+                                                      std::pair<int64_t, int64_t> rows,
                                                       pass::Context& context) {
     quantize::Constants constants;
     const std::vector<ValueRef> wanted = quantize::ComputedWeights(model);
@@ -226,7 +257,8 @@ class QuantizeStatic final : public pass::ModelPass {
     std::vector<std::string> names;
     for (const ValueRef value : wanted) names.push_back(model.graph.value(value).name);
     AZ_ASSIGN_OR_RETURN(const auto runner, context.services.evaluator->Prepare(model, names));
-    AZ_ASSIGN_OR_RETURN(const pass::Feeds feeds, context.services.calibration->Batch(rows.first, rows.second));
+    AZ_ASSIGN_OR_RETURN(const pass::Feeds feeds,
+                        context.services.calibration->Batch(rows.first, rows.second));
     AZ_ASSIGN_OR_RETURN(std::vector<ir::Tensor> tensors, runner->Run(feeds));
     for (size_t i = 0; i < wanted.size(); ++i) constants[wanted[i]] = std::move(tensors[i]);
     return constants;
@@ -259,7 +291,8 @@ class QuantizeStatic final : public pass::ModelPass {
       ParallelFor(static_cast<int64_t>(observers.size()), [&](int64_t range) {
         Status& status = statuses[static_cast<size_t>(range)];
         for (size_t t = 0; t < tensors.size() && status.ok(); ++t) {
-          if (range_of[t] == static_cast<size_t>(range)) status = See(observers[range_of[t]], tensors[t], names[t]);
+          if (range_of[t] == static_cast<size_t>(range))
+            status = See(observers[range_of[t]], tensors[t], names[t]);
         }
       });
       for (const Status& status : statuses) AZ_RETURN_IF_ERROR(status);
@@ -279,15 +312,18 @@ class QuantizeStatic final : public pass::ModelPass {
   }
 
   Grid8 Choose(const Observer& observer) const {
-    if (const auto step = observer.Grid()) return quantize::GridOfStep(*step, observer.minimum(), observer.maximum());
+    if (const auto step = observer.Grid())
+      return quantize::GridOfStep(*step, observer.minimum(), observer.maximum());
     if (observer.histogram() == nullptr || observer.histogram()->count() == 0) {
       return quantize::GridOfRange(observer.minimum(), observer.maximum(), "minmax");
     }
     if (options().Text("calibrator") == "mse") {
-      const double share = observer.histogram()->LeastErrorShare(observer.minimum(), observer.maximum());
+      const double share =
+          observer.histogram()->LeastErrorShare(observer.minimum(), observer.maximum());
       return quantize::GridOfRange(share * observer.minimum(), share * observer.maximum(), "mse");
     }
-    // Where nearly all values are zero, the percentile is the width of a bin: a tensor keeps a part of its range.
+    // Where nearly all values are zero, the percentile is the width of a bin: a tensor keeps a part
+    // of its range.
     const double tail = (100 - options().Number("percentile")) / 200;
     const double lo = std::max(observer.minimum(), std::min(observer.histogram()->LowerEdge(tail),
                                                             observer.minimum() * kLeastShare));
@@ -306,7 +342,8 @@ class QuantizeStatic final : public pass::ModelPass {
     (*context.statistics)["skipped"] += static_cast<int64_t>(placement.skipped.size());
     if (!placement.layers.empty()) return;
     // A model that comes out as it went in must not look like a success.
-    Diagnostic warning{Severity::kWarning, "AZ-QNT-0001", "quantize-static", "no layer was quantized", {}};
+    Diagnostic warning{
+        Severity::kWarning, "AZ-QNT-0001", "quantize-static", "no layer was quantized", {}};
     for (const quantize::Skipped& skip : placement.skipped) {
       if (warning.notes.size() == 8) break;
       warning.notes.push_back(skip.node + ": " + skip.reason);
@@ -316,8 +353,8 @@ class QuantizeStatic final : public pass::ModelPass {
   }
 
   // Scales and zero points are content of the model; what the data held beyond them stays out.
-  static void ReportGrids(const Graph& graph, const Placement& placement, const std::vector<Grid8>& grids,
-                          pass::Context& context) {
+  static void ReportGrids(const Graph& graph, const Placement& placement,
+                          const std::vector<Grid8>& grids, pass::Context& context) {
     Json tensors = Json::array();
     for (const quantize::Pair& pair : placement.pairs) {
       const Grid8& grid = grids[pair.range];
@@ -333,7 +370,8 @@ class QuantizeStatic final : public pass::ModelPass {
                                        {"digest", context.services.calibration->digest()}};
   }
 
-  static void ReportLayers(const std::vector<quantize::EmittedLayer>& emitted, pass::Context& context) {
+  static void ReportLayers(const std::vector<quantize::EmittedLayer>& emitted,
+                           pass::Context& context) {
     Json layers = Json::array();
     for (const quantize::EmittedLayer& layer : emitted) {
       layers.push_back({{"node", layer.label},

@@ -27,12 +27,14 @@ void Histogram::SetExponent(int exponent) {
 void Histogram::Add(float value) {
   double k = std::floor(static_cast<double>(value) * per_width_);
   if (k < -kSide || k >= kSide) {
-    if (bins_[static_cast<size_t>(kSide)] == count_) {  // nothing to merge: straight to the width that holds the value
+    if (bins_[static_cast<size_t>(kSide)] ==
+        count_) {  // nothing to merge: straight to the width that holds the value
       int exponent = 0;
       std::frexp(static_cast<double>(value), &exponent);
       SetExponent(std::max(exponent_, exponent - 14));
     }
-    while (k = std::floor(static_cast<double>(value) * per_width_), k < -kSide || k >= kSide) Widen();
+    while (k = std::floor(static_cast<double>(value) * per_width_), k < -kSide || k >= kSide)
+      Widen();
   }
   ++bins_[static_cast<size_t>(kSide + static_cast<int64_t>(k))];
   ++count_;
@@ -100,8 +102,9 @@ Status Observer::Observe(std::span<const float> values, std::string_view tensor)
   for (size_t i = 0; i < values.size(); ++i) {
     const float v = values[i];
     if (!std::isfinite(v)) {
-      return InvalidArgument("tensor \"{}\" holds {} on the calibration data, expected finite numbers", tensor,
-                             std::isnan(v) ? "NaN" : "an infinity");
+      return InvalidArgument(
+          "tensor \"{}\" holds {} on the calibration data, expected finite numbers", tensor,
+          std::isnan(v) ? "NaN" : "an infinity");
     }
     if (count_ == 0) minimum_ = maximum_ = v;
     minimum_ = std::min(minimum_, v);
@@ -127,8 +130,10 @@ std::optional<double> Observer::Grid() const {
     if (std::isfinite(gap)) step = std::min(step, gap);
     before = static_cast<double>(level);
   }
-  // The smallest gap carries the rounding of two floats; the farthest level tells the step more exactly.
-  const double far = std::max(std::fabs(static_cast<double>(minimum_)), std::fabs(static_cast<double>(maximum_)));
+  // The smallest gap carries the rounding of two floats; the farthest level tells the step more
+  // exactly.
+  const double far =
+      std::max(std::fabs(static_cast<double>(minimum_)), std::fabs(static_cast<double>(maximum_)));
   const double steps = std::nearbyint(far / step);
   if (!(steps >= 1) || steps > 65536) return std::nullopt;
   step = far / steps;
@@ -136,7 +141,8 @@ std::optional<double> Observer::Grid() const {
     const double k = static_cast<double>(level) / step;
     if (std::fabs(k - std::nearbyint(k)) > 0.01) return std::nullopt;
   }
-  const double lo = std::min(0.0, static_cast<double>(minimum_)), hi = std::max(0.0, static_cast<double>(maximum_));
+  const double lo = std::min(0.0, static_cast<double>(minimum_)),
+               hi = std::max(0.0, static_cast<double>(maximum_));
   if ((hi - lo) / step > 255.01 || step < kMinScale) return std::nullopt;
   return step;
 }
@@ -154,20 +160,24 @@ Grid8 GridOfRange(double lo, double hi, std::string method) {
     return grid;
   }
   grid.scale = static_cast<float>(width / 255);
-  // Rounded up, the top level of a Clip's range would lie above its bound, and the Clip could not be fused away.
-  if (lo == 0 && static_cast<double>(grid.scale * 255.0f) > hi) grid.scale = std::nextafterf(grid.scale, 0.0f);
-  grid.zero_point =
-      static_cast<uint8_t>(std::clamp(std::nearbyint(-lo / static_cast<double>(grid.scale)), 0.0, 255.0));
+  // Rounded up, the top level of a Clip's range would lie above its bound, and the Clip could not
+  // be fused away.
+  if (lo == 0 && static_cast<double>(grid.scale * 255.0f) > hi)
+    grid.scale = std::nextafterf(grid.scale, 0.0f);
+  grid.zero_point = static_cast<uint8_t>(
+      std::clamp(std::nearbyint(-lo / static_cast<double>(grid.scale)), 0.0, 255.0));
   return grid;
 }
 
 Grid8 GridOfStep(double step, double lo, double hi) {
-  const double low = std::min(0.0, std::nearbyint(lo / step)), high = std::max(0.0, std::nearbyint(hi / step));
+  const double low = std::min(0.0, std::nearbyint(lo / step)),
+               high = std::max(0.0, std::nearbyint(hi / step));
   Grid8 grid;
   grid.scale = static_cast<float>(step);
   grid.method = "grid";
   const double room = std::max(0.0, 255 - (high - low));
-  grid.zero_point = static_cast<uint8_t>(low == 0 ? 0 : std::clamp(-low + std::floor(room / 2), 0.0, 255.0));
+  grid.zero_point =
+      static_cast<uint8_t>(low == 0 ? 0 : std::clamp(-low + std::floor(room / 2), 0.0, 255.0));
   return grid;
 }
 

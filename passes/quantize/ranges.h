@@ -1,8 +1,9 @@
 // Ranges of activations from data, streamed in constant memory, and the 8-bit grid they choose.
 //
-// Minimum and maximum are exact. The histogram's bins are a power of two wide and start at multiples of it; when a
-// value lies outside, neighbours merge until it fits. So the counts depend on the values alone, not on their order
-// or on how they were cut into batches. Tests: tests/passes/quantize_ranges_test.cc.
+// Minimum and maximum are exact. The histogram's bins are a power of two wide and start at
+// multiples of it; when a value lies outside, neighbours merge until it fits. So the counts depend
+// on the values alone, not on their order or on how they were cut into batches. Tests:
+// tests/passes/quantize_ranges_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,9 @@ class Histogram {
   // Edges below and above which at most `tail` of all values lie, in [0, 0.5).
   double LowerEdge(double tail) const;
   double UpperEdge(double tail) const;
-  // The factor of lo and hi in [0.4, 1], in hundredths, for which the values (taken at their bins' centres) lie nearest
-  // to the grid of 256 levels, by mean squared distance; the larger of equals. 61 passes over the bins.
+  // The factor of lo and hi in [0.4, 1], in hundredths, for which the values (taken at their bins'
+  // centres) lie nearest to the grid of 256 levels, by mean squared distance; the larger of equals.
+  // 61 passes over the bins.
   double LeastErrorShare(double lo, double hi) const;
 
  private:
@@ -41,8 +43,8 @@ class Histogram {
   void SetExponent(int exponent);
   // The finest bins: values below 2^-100 are zero to every scale that is used.
   static constexpr int kMinExponent = -113;
-  int exponent_ = kMinExponent;     // width = 2^exponent
-  double per_width_ = 0x1p113;      // 1 / width, exact
+  int exponent_ = kMinExponent;  // width = 2^exponent
+  double per_width_ = 0x1p113;   // 1 / width, exact
   int64_t count_ = 0;
   std::vector<int64_t> bins_ = std::vector<int64_t>(2 * kSide, 0);
 };
@@ -58,8 +60,8 @@ class Observer {
   double minimum() const { return minimum_; }
   double maximum() const { return maximum_; }
   const Histogram* histogram() const { return histogram_ ? &*histogram_ : nullptr; }
-  // The step of which all elements are multiples, when there are at least kMinLevels different ones and they span
-  // at most 255 steps: pixels and 8-bit features that were scaled. Nullopt otherwise.
+  // The step of which all elements are multiples, when there are at least kMinLevels different ones
+  // and they span at most 255 steps: pixels and 8-bit features that were scaled. Nullopt otherwise.
   std::optional<double> Grid() const;
   static constexpr size_t kMinLevels = 16;
 
@@ -67,7 +69,7 @@ class Observer {
   int64_t count_ = 0;
   float minimum_ = 0, maximum_ = 0;
   std::optional<Histogram> histogram_;
-  bool distinct_ = false;            // off once there are more than 256 levels
+  bool distinct_ = false;  // off once there are more than 256 levels
   std::map<float, int64_t> levels_;
 };
 
@@ -78,10 +80,11 @@ struct Grid8 {
   std::string method;  // how it was chosen: "minmax", "percentile", "grid" ..., for the record
 };
 
-// The grid for a range, which is widened to hold 0; 0 lies on it exactly. A range too small to divide (of constant
-// zeros, say) gets the scale floor.
+// The grid for a range, which is widened to hold 0; 0 lies on it exactly. A range too small to
+// divide (of constant zeros, say) gets the scale floor.
 Grid8 GridOfRange(double lo, double hi, std::string method);
-// The grid of `step`, placed so that data in [lo, hi] fit with as much room on both sides as there is.
+// The grid of `step`, placed so that data in [lo, hi] fit with as much room on both sides as there
+// is.
 Grid8 GridOfStep(double step, double lo, double hi);
 
 // Below this, scales are not emitted: products of two scales must stay normal floats.

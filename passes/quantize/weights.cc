@@ -11,18 +11,20 @@ namespace assize::passes::quantize {
 namespace {
 
 constexpr double kMaxInt32 = 2147483647;
-// A channel's scale is at least this part of the largest channel's: below, its outputs vanish beside the others',
-// and the step of its bias would be needlessly fine.
+// A channel's scale is at least this part of the largest channel's: below, its outputs vanish
+// beside the others', and the step of its bias would be needlessly fine.
 constexpr double kDeadChannel = 1e-6;
 
 }  // namespace
 
-QuantizedWeight QuantizeWeight(std::span<const double> weight, const ir::Shape& dims, std::optional<int64_t> axis,
-                               double x_scale, std::span<const double> bias, int64_t terms) {
+QuantizedWeight QuantizeWeight(std::span<const double> weight, const ir::Shape& dims,
+                               std::optional<int64_t> axis, double x_scale,
+                               std::span<const double> bias, int64_t terms) {
   const size_t channels = axis ? static_cast<size_t>(dims[static_cast<size_t>(*axis)]) : 1;
   size_t inner = 1;
   if (axis) {
-    for (size_t i = static_cast<size_t>(*axis) + 1; i < dims.size(); ++i) inner *= static_cast<size_t>(dims[i]);
+    for (size_t i = static_cast<size_t>(*axis) + 1; i < dims.size(); ++i)
+      inner *= static_cast<size_t>(dims[i]);
   }
   const auto channel_of = [&](size_t i) { return axis ? i / inner % channels : 0; };
 
@@ -42,7 +44,8 @@ QuantizedWeight QuantizeWeight(std::span<const double> weight, const ir::Shape& 
   for (size_t c = 0; c < channels; ++c) {
     double s = overall == 0 ? 1.0 / 127 : std::max(largest[c] / 127, floor);
     double needed = 0;
-    for (size_t o = c; o < bias.size(); o += channels) needed = std::max(needed, std::fabs(bias[o]) / (x_scale * room));
+    for (size_t o = c; o < bias.size(); o += channels)
+      needed = std::max(needed, std::fabs(bias[o]) / (x_scale * room));
     if (needed > s) {
       s = needed * (1 + 1e-6);
       ++result.widened;
@@ -61,7 +64,8 @@ QuantizedWeight QuantizeWeight(std::span<const double> weight, const ir::Shape& 
   return result;
 }
 
-QuantizedBias QuantizeBias(std::span<const double> bias, float x_scale, const QuantizedWeight& weight) {
+QuantizedBias QuantizeBias(std::span<const double> bias, float x_scale,
+                           const QuantizedWeight& weight) {
   const auto scales = weight.scale.data<float>();
   std::vector<int32_t> q(bias.size());
   std::vector<float> steps(bias.size());
@@ -73,8 +77,9 @@ QuantizedBias QuantizeBias(std::span<const double> bias, float x_scale, const Qu
   const int64_t outputs = static_cast<int64_t>(bias.size());
   QuantizedBias result;
   result.q = ir::Tensor::Of<int32_t>({outputs}, q);
-  result.scale = weight.scale.rank() == 0 ? ir::Tensor::Scalar<float>(steps.empty() ? x_scale : steps[0])
-                                          : ir::Tensor::Of<float>({outputs}, steps);
+  result.scale = weight.scale.rank() == 0
+                     ? ir::Tensor::Scalar<float>(steps.empty() ? x_scale : steps[0])
+                     : ir::Tensor::Of<float>({outputs}, steps);
   return result;
 }
 

@@ -24,11 +24,13 @@ struct QuantizedBias {
   ir::Tensor scale;  // f32 [O], or [] for one scale: x_scale * weight scale
 };
 
-// A weight of `dims` in C order. `axis`: one scale for each index along it; unset: one for all. `bias` (may be
-// empty) has one number per output channel; channel o uses scale o modulo their number. A channel of zeros gets a
-// scale of its neighbours' size, so no scale is 0. Linear.
-QuantizedWeight QuantizeWeight(std::span<const double> weight, const ir::Shape& dims, std::optional<int64_t> axis,
-                               double x_scale, std::span<const double> bias, int64_t terms);
-QuantizedBias QuantizeBias(std::span<const double> bias, float x_scale, const QuantizedWeight& weight);
+// A weight of `dims` in C order. `axis`: one scale for each index along it; unset: one for all.
+// `bias` (may be empty) has one number per output channel; channel o uses scale o modulo their
+// number. A channel of zeros gets a scale of its neighbours' size, so no scale is 0. Linear.
+QuantizedWeight QuantizeWeight(std::span<const double> weight, const ir::Shape& dims,
+                               std::optional<int64_t> axis, double x_scale,
+                               std::span<const double> bias, int64_t terms);
+QuantizedBias QuantizeBias(std::span<const double> bias, float x_scale,
+                           const QuantizedWeight& weight);
 
 }  // namespace assize::passes::quantize

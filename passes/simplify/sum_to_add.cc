@@ -22,8 +22,7 @@ class SumToAdd final : public pass::PatternPass<SumToAddMatch> {
   std::optional<SumToAddMatch> Match(const pass::GraphContext& context, const ir::Graph& graph,
                                      ir::NodeRef ref, pass::MatchLog& why) const override {
     const ir::Node& node = graph.node(ref);
-    if (node.op_type != "Sum" || !ir::IsMainDomain(node.domain))
-      return std::nullopt;
+    if (node.op_type != "Sum" || !ir::IsMainDomain(node.domain)) return std::nullopt;
     if (node.inputs.size() != 2) return why.Because("it has not two operands");
     if (context.opset().value_or(0) < 7) return why.Because("Add does not broadcast below opset 7");
     return SumToAddMatch{ref};

@@ -25,7 +25,8 @@ using ::testing::HasSubstr;
 ir::Tensor Halves(ir::Shape dims, const std::vector<float>& values, DType dtype = DType::kFloat16) {
   std::vector<std::byte> bytes(values.size() * 2);
   for (size_t i = 0; i < values.size(); ++i) {
-    const uint16_t bits = dtype == DType::kFloat16 ? ir::FloatToHalf(values[i]) : ir::FloatToBfloat16(values[i]);
+    const uint16_t bits =
+        dtype == DType::kFloat16 ? ir::FloatToHalf(values[i]) : ir::FloatToBfloat16(values[i]);
     __builtin_memcpy(&bytes[2 * i], &bits, 2);
   }
   return ir::Tensor::FromBytes(dtype, std::move(dims), std::move(bytes));
@@ -89,15 +90,18 @@ TEST(UpcastFloat16, GraphsOfEverySizeKeepTheirShapes) {
     Upcast(model);
     const ir::Node& first = model.graph.node(model.graph.first_node());
     EXPECT_EQ(ir::TypeText(model.graph.value(first.outputs[0]).type), "f32 [7,5]") << length;
-    EXPECT_EQ(ir::TypeText(model.graph.value(model.graph.outputs()[0]).type), "f16 [7,5]") << length;
+    EXPECT_EQ(ir::TypeText(model.graph.value(model.graph.outputs()[0]).type), "f16 [7,5]")
+        << length;
   }
 }
 
 TEST(UpcastFloat16, Bfloat16KeepsItsOwnBorder) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"2"}, DType::kBfloat16).Init("c", Halves({2}, {3.140625f, -1e38f}, DType::kBfloat16));
-  b.Node("Mul", {"x", "c"}, {"y"}).Output("y", ir::Type::TensorOf(DType::kBfloat16, std::vector<int64_t>{2}));
+  b.Input("x", {"2"}, DType::kBfloat16)
+      .Init("c", Halves({2}, {3.140625f, -1e38f}, DType::kBfloat16));
+  b.Node("Mul", {"x", "c"}, {"y"})
+      .Output("y", ir::Type::TensorOf(DType::kBfloat16, std::vector<int64_t>{2}));
   Upcast(model);
   EXPECT_EQ(TypeOf(model, "y"), DType::kBfloat16);
   const ir::Tensor& c = *model.graph.ConstantOf(model.graph.FindValue("c"));
@@ -113,7 +117,8 @@ TEST(UpcastFloat16, CastsBetweenFloatsGo) {
   b.Node("Cast", {"x"}, {"x16"}, {Int("to", 10)}).Node("MatMul", {"x16", "w"}, {"m"});
   b.Node("Cast", {"m"}, {"m32"}, {Int("to", 1)}).Node("Softmax", {"m32"}, {"s"});
   b.Node("Cast", {"s"}, {"s16"}, {Int("to", 10)}).Node("MatMul", {"s16", "w"}, {"n"});
-  b.Node("Cast", {"n"}, {"y"}, {Int("to", 1)}).Output("y", ir::Type::TensorOf(DType::kFloat, std::vector<int64_t>{2, 2}));
+  b.Node("Cast", {"n"}, {"y"}, {Int("to", 1)})
+      .Output("y", ir::Type::TensorOf(DType::kFloat, std::vector<int64_t>{2, 2}));
   const UpcastCounts counts = Upcast(model);
   EXPECT_EQ(Ops(model.graph), "MatMul Softmax MatMul");
   EXPECT_EQ(model.graph.value(model.graph.outputs()[0]).name, "y");
@@ -157,7 +162,8 @@ TEST(UpcastFloat16, OpsThatHangOnTheBitsKeepThem) {
     const ir::Node& node = model.graph.node(ref);
     if (node.op_type != "BitCast" && !(node.outputs[0] == model.graph.FindValue("text"))) continue;
     const ir::Value& source = model.graph.value(node.inputs[0]);
-    EXPECT_TRUE(source.type.dtype == DType::kFloat16 || source.type.dtype == DType::kUint16) << source.name;
+    EXPECT_TRUE(source.type.dtype == DType::kFloat16 || source.type.dtype == DType::kUint16)
+        << source.name;
     from_input = from_input || source.name == "x";
   }
   EXPECT_TRUE(from_input);
@@ -167,12 +173,15 @@ TEST(UpcastFloat16, UnknownOpsKeepTheirTypes) {
   ir::Model model = MakeModel();
   model.set_opset("acme", 1);
   GraphBuilder b(model.graph);
-  b.Input("x", {"2"}, DType::kFloat16).Node("Relu", {"x"}, {"r"}).Node("Twist", {"r"}, {"t"}, {}, "acme");
+  b.Input("x", {"2"}, DType::kFloat16)
+      .Node("Relu", {"x"}, {"r"})
+      .Node("Twist", {"r"}, {"t"}, {}, "acme");
   b.edit().SetType(b.Get("t"), F16({2}));
   b.Node("Neg", {"t"}, {"y"}).Output("y", F16({2}));
   Upcast(model);
   EXPECT_EQ(Ops(model.graph), "Cast Relu Cast Twist Cast Neg Cast");
-  EXPECT_EQ(model.graph.value(OnlyNode(model.graph, "Twist").inputs[0]).type.dtype, DType::kFloat16);
+  EXPECT_EQ(model.graph.value(OnlyNode(model.graph, "Twist").inputs[0]).type.dtype,
+            DType::kFloat16);
   EXPECT_EQ(TypeOf(model, "t"), DType::kFloat16);
 }
 
@@ -230,12 +239,15 @@ TEST(UpcastFloat16, SubgraphsAndTheirCapturesFollow) {
       inner.Node("Add", {"r", "c"}, {"a"}).Node("Mul", {"a", "x"}, {"o"});
     } else {
       inner.Node("Cast", {"r"}, {"wide"}, {Int("to", 1)}).Node("Exp", {"wide"}, {"e"});
-      inner.Node("Cast", {"e"}, {"narrow"}, {Int("to", 10)}).Node("Mul", {"narrow", "d"}, {"m"}).Node("Add", {"m", "x"}, {"o2"});
+      inner.Node("Cast", {"e"}, {"narrow"}, {Int("to", 10)})
+          .Node("Mul", {"narrow", "d"}, {"m"})
+          .Node("Add", {"m", "x"}, {"o2"});
     }
     inner.Output(first ? "o" : "o2", F16({2}));
     return ir::GraphBox(std::move(graph));
   };
-  b.Node("If", {"on"}, {"y"}, {Attr("then_branch", branch(true)), Attr("else_branch", branch(false))});
+  b.Node("If", {"on"}, {"y"},
+         {Attr("then_branch", branch(true)), Attr("else_branch", branch(false))});
   b.Output("y", F16({2}));
   Upcast(model);
   EXPECT_EQ(Ops(model.graph), "Cast Relu If Cast");
@@ -268,7 +280,9 @@ TEST(UpcastFloat16, FunctionsFollowWithTheTypesThatCallsPass) {
   body.Node("Cast", {"v"}, {"c"}, {to}).Node("Add", {"c", "one"}, {"o"}).Output("o");
   model.functions.push_back(std::move(function));
   GraphBuilder b(model.graph);
-  b.Input("x", {"2"}, DType::kInt32).Node("Shift", {"x"}, {"y"}, {Int("kind", 10)}, "acme").Output("y", F16({2}));
+  b.Input("x", {"2"}, DType::kInt32)
+      .Node("Shift", {"x"}, {"y"}, {Int("kind", 10)}, "acme")
+      .Output("y", F16({2}));
   Upcast(model);
   EXPECT_EQ(Ops(model.graph), "Shift Cast");
   EXPECT_EQ(std::get<int64_t>(OnlyNode(model.graph, "Shift").FindAttribute("kind")->value), 1);
@@ -285,14 +299,17 @@ TEST(UpcastFloat16, InputsWithDefaultsKeepTypeAndDefault) {
   b.Node("MatMul", {"x", "w"}, {"y"}).Output("y", F16({2, 2}));
   Upcast(model);
   EXPECT_EQ(TypeOf(model, "w"), DType::kFloat16);
-  EXPECT_EQ(model.graph.value(model.graph.FindValue("w")).initializer->tensor.dtype(), DType::kFloat16);
+  EXPECT_EQ(model.graph.value(model.graph.FindValue("w")).initializer->tensor.dtype(),
+            DType::kFloat16);
   EXPECT_EQ(Ops(model.graph), "Cast Cast MatMul Cast");
 }
 
 TEST(UpcastFloat16, OutputsThatAreInputsConstantsOrTwice) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"2"}, DType::kFloat16).Init("c", Halves({2}, {1, 2})).Node("Add", {"x", "c"}, {"y"});
+  b.Input("x", {"2"}, DType::kFloat16)
+      .Init("c", Halves({2}, {1, 2}))
+      .Node("Add", {"x", "c"}, {"y"});
   b.Output("x").Output("c", F16({2})).Output("y", F16({2})).Output("y");
   Upcast(model);
   std::vector<std::string> names;
@@ -307,7 +324,9 @@ TEST(UpcastFloat16, OnlyLayersOf16BitFloatsCount) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
   b.Input("x", {"2", "2"}).Init("w", assize::testing::Floats({2, 2}, {1, 2, 3, 4}));
-  b.Node("MatMul", {"x", "w"}, {"m"}).Node("Cast", {"m"}, {"h"}, {Int("to", 10)}).Node("Exp", {"h"}, {"y"});
+  b.Node("MatMul", {"x", "w"}, {"m"})
+      .Node("Cast", {"m"}, {"h"}, {Int("to", 10)})
+      .Node("Exp", {"h"}, {"y"});
   b.Output("y", F16({2, 2}));
   EXPECT_TRUE(Mentions16(model));
   EXPECT_FALSE(HasFloat16Layers(model));

@@ -4,8 +4,8 @@
 namespace assize::cli {
 namespace {
 
-const std::vector<std::string> kVerbs = {"build", "verify", "gate", "opt",     "quantize",
-                                         "prune", "eval",   "run",  "bench",   "inspect",
+const std::vector<std::string> kVerbs = {"build", "verify", "gate",   "opt",   "quantize",
+                                         "prune", "eval",   "run",    "bench", "inspect",
                                          "diff",  "key",    "passes", "list"};
 
 TEST(Help, CommandLinePageIsFresh) {

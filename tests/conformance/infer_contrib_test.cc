@@ -4,7 +4,6 @@
 // accept.
 #include <gtest/gtest.h>
 
-
 #include "lib/analysis/infer.h"
 #include "lib/onnx/onnx.h"
 #include "lib/support/diagnostics.h"

@@ -19,16 +19,16 @@ std::string File(const std::string& dict, const std::string& payload) {
   return file + dict + payload;
 }
 
-StatusOr<Array> Parse(const std::string& file) {
+StatusOr<Array> NpyOf(const std::string& file) {
   return ParseNpy(std::as_bytes(std::span(file)), nullptr, "t.npy");
 }
 
-StatusCode CodeOf(const std::string& file) { return Parse(file).status().code(); }
+StatusCode CodeOf(const std::string& file) { return NpyOf(file).status().code(); }
 
 TEST(ParseNpy, ReadsWhatNumPyWrites) {
   const std::string file = File("{'descr': '<i2', 'fortran_order': False, 'shape': (2, 2), }  \n",
                                 std::string("\x01\0\x02\0\x03\0\xff\xff", 8));
-  const Array array = *Parse(file);
+  const Array array = *NpyOf(file);
   EXPECT_EQ(array.ToString(), "i16 [2,2]");
   EXPECT_THAT(array.As<int16_t>(), ::testing::ElementsAre(1, 2, 3, -1));
 }
@@ -36,28 +36,28 @@ TEST(ParseNpy, ReadsWhatNumPyWrites) {
 TEST(ParseNpy, BigEndianAndFortranOrderBecomeOurs) {
   const std::string file = File("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }\n",
                                 std::string("\0\x01\0\x04\0\x02\0\x05\0\x03\0\x06", 12));
-  EXPECT_THAT(Parse(file)->As<int16_t>(), ::testing::ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(NpyOf(file)->As<int16_t>(), ::testing::ElementsAre(1, 2, 3, 4, 5, 6));
 }
 
 TEST(ParseNpy, ScalarsAndEmptyArrays) {
   EXPECT_EQ(
-      Parse(File("{'descr': '|u1', 'fortran_order': False, 'shape': (), }\n", "\x07"))->ToString(),
+      NpyOf(File("{'descr': '|u1', 'fortran_order': False, 'shape': (), }\n", "\x07"))->ToString(),
       "u8 []");
   EXPECT_EQ(
-      Parse(File("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 5), }\n", ""))->ToString(),
+      NpyOf(File("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 5), }\n", ""))->ToString(),
       "f32 [0,5]");
 }
 
 TEST(ParseNpy, PickledObjectsAreNeverLoaded) {
   const auto status =
-      Parse(File("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n", "x")).status();
+      NpyOf(File("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n", "x")).status();
   EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(Message(status), HasSubstr("pickled"));
 }
 
 TEST(ParseNpy, DamagedHeadersAreRefused) {
   const std::string good = "{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }\n";
-  EXPECT_TRUE(Parse(File(good, "x")).ok());
+  EXPECT_TRUE(NpyOf(File(good, "x")).ok());
   for (const char* dict :
        {"", "[]", "{'descr': '|u1'}", "{'descr': '|u1', 'fortran_order': 0, 'shape': (1,)}",
         "{'descr': '|u1', 'fortran_order': False, 'shape': (-1,)}",
@@ -99,7 +99,7 @@ TEST(ParseNpy, SizesThatLieAreRefusedBeforeAllocation) {
 
 TEST(ParseNpy, BoolsAreZeroOrOne) {
   const std::string dict = "{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }\n";
-  EXPECT_TRUE(Parse(File(dict, std::string("\0\x01", 2))).ok());
+  EXPECT_TRUE(NpyOf(File(dict, std::string("\0\x01", 2))).ok());
   EXPECT_EQ(CodeOf(File(dict, std::string("\0\x02", 2))), StatusCode::kInvalidArgument);
 }
 
@@ -108,7 +108,7 @@ TEST(NpyBytes, RoundTripsAndAligns) {
                              Array::Of<int64_t>({3}, {1, 2, 3}), Array::Of<float>({}, {7})}) {
     EXPECT_EQ(NpyHeader(array).size() % 64, 0u);
     const std::string bytes = NpyBytes(array);
-    const Array again = *Parse(bytes);
+    const Array again = *NpyOf(bytes);
     EXPECT_EQ(again.ToString(), array.ToString());
     EXPECT_TRUE(std::equal(again.bytes.begin(), again.bytes.end(), array.bytes.begin()));
   }

@@ -18,7 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::string Temp(const std::string& name) { return ::testing::TempDir() + "assize_" + name; }
+std::string TempFile(const std::string& name) { return ::testing::TempDir() + "assize_" + name; }
 
 void Put(std::string& out, uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) out += static_cast<char>((value >> (8 * i)) & 0xff);
@@ -94,13 +94,13 @@ std::string Zip(const std::vector<Entry>& entries) {
 
 // Opens and reads everything.
 Status ReadAll(const std::string& bytes, const DataLimits& limits = {}) {
-  const std::string path = Temp("crafted.npz");
+  const std::string path = TempFile("crafted.npz");
   AZ_RETURN_IF_ERROR(WriteFileAtomic(path, bytes));
   return ReadNpz(path, limits).status();
 }
 
 TEST(NpzFile, ReadsByMember) {
-  const std::string path = Temp("good.npz");
+  const std::string path = TempFile("good.npz");
   const Array x = Array::Of<float>({2, 2}, {1, 2, 3, 4});
   const Array y = Array::Of<int64_t>({2}, {0, 1});
   ASSERT_TRUE(
@@ -192,7 +192,7 @@ TEST(WriteNpz, SameArraysSameBytesAndRoundTrip) {
       {"a/b", Array::Of<int64_t>({1}, {-5})}};
   const std::string bytes = *NpzBytes(arrays);
   EXPECT_EQ(bytes, *NpzBytes(arrays));
-  const std::string path = Temp("out.npz");
+  const std::string path = TempFile("out.npz");
   ASSERT_TRUE(WriteNpz(path, arrays).ok());
   const auto again = ReadNpz(path);
   ASSERT_TRUE(again.ok()) << again.status();
@@ -209,7 +209,7 @@ TEST(WriteNpz, NumPyAgrees) {
     if (ci != nullptr && std::string(ci) == "true") FAIL() << python << " is missing, and CI=true";
     GTEST_SKIP() << python << " is missing: scripts/setup test makes it";
   }
-  ASSERT_TRUE(WriteNpz(Temp("ours.npz"), {{"f", Array::Of<float>({2, 3}, {0, 1, 2, 3, 4, 5})},
+  ASSERT_TRUE(WriteNpz(TempFile("ours.npz"), {{"f", Array::Of<float>({2, 3}, {0, 1, 2, 3, 4, 5})},
                                           {"i", Array::Of<int64_t>({}, {7})}})
                   .ok());
   const std::string script = fmt::format(
@@ -223,10 +223,10 @@ TEST(WriteNpz, NumPyAgrees) {
       "'>f8', '>u2']:\n"
       "    d['c' + t] = a.astype(t); d['f' + t] = np.asfortranarray(a.astype(t))\n"
       "np.savez_compressed('{1}', **d)\n",
-      Temp("ours.npz"), Temp("theirs.npz"));
-  ASSERT_TRUE(WriteFileAtomic(Temp("agree.py"), script).ok());
-  ASSERT_EQ(std::system(fmt::format("'{}' '{}'", python, Temp("agree.py")).c_str()), 0);
-  const auto theirs = ReadNpz(Temp("theirs.npz"));
+      TempFile("ours.npz"), TempFile("theirs.npz"));
+  ASSERT_TRUE(WriteFileAtomic(TempFile("agree.py"), script).ok());
+  ASSERT_EQ(std::system(fmt::format("'{}' '{}'", python, TempFile("agree.py")).c_str()), 0);
+  const auto theirs = ReadNpz(TempFile("theirs.npz"));
   ASSERT_TRUE(theirs.ok()) << theirs.status();
   ASSERT_EQ(theirs->size(), 30u);
   for (const auto& [name, array] : *theirs) {

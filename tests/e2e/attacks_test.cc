@@ -1,5 +1,5 @@
-// Attacks with files alone on a real release, through the real binary: each is refused with exit 4 by a named check.
-// What takes a forger with a key of the release is in tests/policy/.
+// Attacks with files alone on a real release, through the real binary: each is refused with exit 4
+// by a named check. What takes a forger with a key of the release is in tests/policy/.
 #include <cstring>
 
 #include "lib/support/sha256.h"
@@ -73,7 +73,8 @@ TEST_F(Attacks, another_key) {
   ExpectRefused(*road_, theirs, "key-role");
   EXPECT_EQ(road_->Do({"verify", theirs, "--key", road_->demo_key()}).exit, 4);
   // Nor does one signature of theirs pass among ours.
-  for (const char* file : {"model.sig", "evidence/evaluation.sigstore.json", "verdicts/0001.sigstore.json"}) {
+  for (const char* file :
+       {"model.sig", "evidence/evaluation.sigstore.json", "verdicts/0001.sigstore.json"}) {
     const std::string release = Copy();
     fs::copy_file(theirs + "/" + file, release + "/" + file, fs::copy_options::overwrite_existing);
     ExpectRefused(*road_, release, "key-role");
@@ -118,7 +119,8 @@ TEST_F(Attacks, evidence_of_another_release) {
   Road& road = *road_;
   const std::string other = road.Release(road.recipe(), 0, {"--version", "2.0.0"});
   const std::string release = road.CopyOf(*release_);
-  fs::copy_file(other + "/evidence/evaluation.sigstore.json", release + "/evidence/evaluation.sigstore.json",
+  fs::copy_file(other + "/evidence/evaluation.sigstore.json",
+                release + "/evidence/evaluation.sigstore.json",
                 fs::copy_options::overwrite_existing);
   Refused(release, "files-listed");
   // The whole of it under another version's name.
@@ -138,8 +140,10 @@ TEST_F(Attacks, two_files_swapped) {
 
 TEST_F(Attacks, demo_key_under_a_production_policy) {
   const std::string policy = ReadAll(*road_ / "policy.yaml");
-  WriteAll(*road_ / "production.yaml", Replaced(policy, "allow_demo_keys: true", "allow_demo_keys: false"));
-  const Result gate = road_->Do({"gate", *release_, "--policy", *road_ / "production.yaml", "--json"});
+  WriteAll(*road_ / "production.yaml",
+           Replaced(policy, "allow_demo_keys: true", "allow_demo_keys: false"));
+  const Result gate =
+      road_->Do({"gate", *release_, "--policy", *road_ / "production.yaml", "--json"});
   EXPECT_EQ(gate.exit, 4) << gate.out;
   bool refused = false;
   const Json json = JsonOf(gate);
@@ -151,11 +155,13 @@ TEST_F(Attacks, demo_key_under_a_production_policy) {
 
 TEST(History, failed_version_deleted_and_rebuilt) {
   Road road;
-  const std::string failed = road.Release(Replaced(road.recipe(), "at_least: 0.90", "at_least: 0.999"), 1);
+  const std::string failed =
+      road.Release(Replaced(road.recipe(), "at_least: 0.90", "at_least: 0.999"), 1);
   fs::remove_all(failed);
   // Not in its own store: the journal remembers.
   ExpectError(road.Build(road.recipe()), 3, {"1.0.0", "FAILED"});
-  // Nor in another store with the same key, moved over: the journal beside it is of another history.
+  // Nor in another store with the same key, moved over: the journal beside it is of another
+  // history.
   const Result elsewhere =
       road.Do({"build", road / "recipe.yaml", "--store", road / "fresh", "--json"});
   ASSERT_EQ(elsewhere.exit, 0) << elsewhere.err;
@@ -177,9 +183,18 @@ TEST(History, failed_version_deleted_and_rebuilt) {
 std::string ExternalModel() {
   using onnx::Node;
   using onnx::Wire;
-  const Wire weights = Wire().Int(1, 30).Int(1, 2).Int(2, 1).Text(8, "W").Int(14, 1)
-                           .Sub(13, onnx::Pair("location", "weights.bin")).Sub(13, onnx::Pair("length", "240"));
-  const Wire graph = Wire().Sub(1, Node("MatMul", {"input", "W"}, {"logits"})).Text(2, "g").Sub(5, weights)
+  const Wire weights = Wire()
+                           .Int(1, 30)
+                           .Int(1, 2)
+                           .Int(2, 1)
+                           .Text(8, "W")
+                           .Int(14, 1)
+                           .Sub(13, onnx::Pair("location", "weights.bin"))
+                           .Sub(13, onnx::Pair("length", "240"));
+  const Wire graph = Wire()
+                         .Sub(1, Node("MatMul", {"input", "W"}, {"logits"}))
+                         .Text(2, "g")
+                         .Sub(5, weights)
                          .Sub(11, onnx::ValueInfo("input", onnx::TensorType(1, {1, 30})))
                          .Sub(12, onnx::ValueInfo("logits", onnx::TensorType(1, {1, 2})));
   return onnx::ModelOf(graph).bytes();
@@ -189,7 +204,8 @@ class ExternalData : public ::testing::Test {
  protected:
   void SetUp() override {
     std::vector<float> weights(60);
-    for (size_t i = 0; i < 60; ++i) weights[i] = (i % 2 == 0 ? 0.1F : -0.1F) * static_cast<float>(i % 7);
+    for (size_t i = 0; i < 60; ++i)
+      weights[i] = (i % 2 == 0 ? 0.1F : -0.1F) * static_cast<float>(i % 7);
     std::string bytes(240, '\0');
     std::memcpy(bytes.data(), weights.data(), bytes.size());
     WriteAll(road_ / "external.onnx", ExternalModel());
@@ -201,14 +217,16 @@ class ExternalData : public ::testing::Test {
     recipe = Replaced(recipe, "[ simplify, fuse, quantize-static ]", "[ simplify ]");
     std::string policy = Replaced(ReadAll(road_ / "policy.yaml"), source, digest);
     for (std::string* text : {&recipe, &policy}) {
-      const size_t from = text->find("  - { metric: top1"), to = text->find("  - { metric: flip_rate");
+      const size_t from = text->find("  - { metric: top1"),
+                   to = text->find("  - { metric: flip_rate");
       text->erase(from, to - from);
     }
     WriteAll(road_ / "policy.yaml", policy);
     release_ = road_.Release(recipe);
     const Result gate = road_.Gate(release_);
     ASSERT_EQ(gate.exit, 0) << gate.out << gate.err;
-    ASSERT_EQ(ReadAll(release_ + "/model/weights.bin"), bytes) << "the weights are released beside the model";
+    ASSERT_EQ(ReadAll(release_ + "/model/weights.bin"), bytes)
+        << "the weights are released beside the model";
   }
   Road road_;
   std::string release_;

@@ -1,5 +1,5 @@
-// The whole road through the real binary: the breast-cancer example with its policy and a demo key of the test's own,
-// and the shell for tools that are not ours.
+// The whole road through the real binary: the breast-cancer example with its policy and a demo key
+// of the test's own, and the shell for tools that are not ours.
 #pragma once
 
 #include <sys/wait.h>
@@ -51,7 +51,8 @@ class Road : public cli::Workshop {
   Road() { fs::copy_file(SourcePath("examples/breast-cancer/policy.yaml"), *this / "policy.yaml"); }
 
   // Builds and returns the release's path; the policy trusts the key from then on.
-  std::string Release(const std::string& text, int exit = 0, const std::vector<std::string>& more = {}) {
+  std::string Release(const std::string& text, int exit = 0,
+                      const std::vector<std::string>& more = {}) {
     const Result built = Build(text, cli::With({"--json"}, more));
     EXPECT_EQ(built.exit, exit) << built.err;
     fs::create_directories(*this / "keys");

@@ -1,5 +1,5 @@
-// A recipe in, a release out that we and others accept, on the examples as they are shipped; and the two outcomes that
-// are no release to use.
+// A recipe in, a release out that we and others accept, on the examples as they are shipped; and
+// the two outcomes that are no release to use.
 #include "tests/e2e/road.h"
 
 namespace assize::e2e {
@@ -17,8 +17,8 @@ TEST(Road, BuildVerifyGateMeasureAgain) {
   EXPECT_EQ(again.exit, 0) << again.out << again.err;
   EXPECT_NE(again.out.find("ASSIZE_REEVALUATED"), std::string::npos) << again.out;
   // The released model, measured by another verb from the file alone.
-  const Result eval = road.Do(cli::With({"eval", release + "/model/model.onnx", "--against", cli::kModel, "--json"},
-                                        cli::kTestRows));
+  const Result eval = road.Do(cli::With(
+      {"eval", release + "/model/model.onnx", "--against", cli::kModel, "--json"}, cli::kTestRows));
   EXPECT_EQ(JsonOf(eval).at("n"), 200);
   EXPECT_GE(JsonOf(eval).at("correct").get<int>(), 192) << "within half a point of 193";
 }
@@ -28,15 +28,16 @@ TEST(Road, ChestXrayPassesItsOwnPolicy) {
   fs::copy(SourcePath("examples/chest-xray"), folder / "x", fs::copy_options::recursive);
   cli::Conditions conditions;
   conditions.environment = {{"ASSIZE_HOME", folder / "home"}};
-  const Result built =
-      cli::Assize({"build", folder / "x/recipe.yaml", "--store", folder / "store", "--json"}, conditions);
+  const Result built = cli::Assize(
+      {"build", folder / "x/recipe.yaml", "--store", folder / "store", "--json"}, conditions);
   ASSERT_EQ(built.exit, 0) << built.out << built.err;
   fs::create_directories(folder / "x/keys");
   fs::copy_file(folder / "home/demo-keys/demo.pub.pem", folder / "x/keys/demo.pub.pem",
                 fs::copy_options::overwrite_existing);
-  const Result gate = cli::Assize({"gate", JsonOf(built).at("release").get<std::string>(), "--policy",
-                                   folder / "x/policy.yaml", "--re-evaluate", folder / "x/recipe.yaml"},
-                                  conditions);
+  const Result gate =
+      cli::Assize({"gate", JsonOf(built).at("release").get<std::string>(), "--policy",
+                   folder / "x/policy.yaml", "--re-evaluate", folder / "x/recipe.yaml"},
+                  conditions);
   EXPECT_EQ(gate.exit, 0) << gate.out << gate.err;
 }
 
@@ -54,14 +55,16 @@ class OtherTools : public ::testing::Test {
     const std::string text = ReadAll(release_ + "/VERIFY.md");
     std::string script = "set -e\n";
     int blocks = 0;
-    for (size_t at = text.find("```bash\n"); at != std::string::npos; at = text.find("```bash\n", at)) {
+    for (size_t at = text.find("```bash\n"); at != std::string::npos;
+         at = text.find("```bash\n", at)) {
       at += 8;
       script += text.substr(at, text.find("```", at) - at);
       ++blocks;
     }
     EXPECT_GE(blocks, 5);
     WriteAll(road_ / "verify.sh", script);
-    return Shell("cd '" + release + "' && PUB='" + road_.demo_key() + "' bash '" + (road_ / "verify.sh") + "'");
+    return Shell("cd '" + release + "' && PUB='" + road_.demo_key() + "' bash '" +
+                 (road_ / "verify.sh") + "'");
   }
   Road road_;
   std::string release_, forged_;
@@ -79,7 +82,8 @@ TEST_F(OtherTools, GateScript) {
   const std::string script = "bash '" + SourcePath("scripts/gate.sh") + "' ";
   const Ran good = Shell(script + release_ + " " + road_.demo_key());
   EXPECT_EQ(good.exit, 0) << good.output;
-  EXPECT_NE(good.output.find("PASSED: assize:breast-cancer@1.0.0"), std::string::npos) << good.output;
+  EXPECT_NE(good.output.find("PASSED: assize:breast-cancer@1.0.0"), std::string::npos)
+      << good.output;
   EXPECT_EQ(Shell(script + forged_ + " " + road_.demo_key()).exit, 4);
   ASSERT_EQ(road_.Do({"key", road_ / "stranger", "--demo"}).exit, 0);
   EXPECT_EQ(Shell(script + release_ + " " + (road_ / "stranger.pub.pem")).exit, 4);
@@ -90,13 +94,15 @@ TEST_F(OtherTools, OpensslVerifiesEveryBundleOverItsPae) {
   for (const std::string& name : Listing(release_)) {
     if (!name.ends_with(".sigstore.json") && name != "model.sig") continue;
     ++bundles;
-    const Ran ran = Shell("set -e; t=$(mktemp -d); trap 'rm -r $t' EXIT; cd '" + release_ + "'; b='" + name +
-                          "'\n"
-                          "jq -j .dsseEnvelope.payload $b | base64 -d > $t/p; type=$(jq -j .dsseEnvelope.payloadType $b)\n"
-                          "jq -j '.dsseEnvelope.signatures[0].sig' $b | base64 -d > $t/s\n"
-                          "(printf 'DSSEv1 %d %s %d ' ${#type} \"$type\" $(stat -c %s $t/p); cat $t/p) > $t/pae\n"
-                          "openssl dgst -sha256 -verify '" +
-                          road_.demo_key() + "' -signature $t/s $t/pae");
+    const Ran ran = Shell(
+        "set -e; t=$(mktemp -d); trap 'rm -r $t' EXIT; cd '" + release_ + "'; b='" + name +
+        "'\n"
+        "jq -j .dsseEnvelope.payload $b | base64 -d > $t/p; type=$(jq -j .dsseEnvelope.payloadType "
+        "$b)\n"
+        "jq -j '.dsseEnvelope.signatures[0].sig' $b | base64 -d > $t/s\n"
+        "(printf 'DSSEv1 %d %s %d ' ${#type} \"$type\" $(stat -c %s $t/p); cat $t/p) > $t/pae\n"
+        "openssl dgst -sha256 -verify '" +
+        road_.demo_key() + "' -signature $t/s $t/pae");
     EXPECT_EQ(ran.exit, 0) << name << ": " << ran.output;
   }
   EXPECT_GE(bundles, 7) << "model.sig, five statements, a verdict";
@@ -106,7 +112,8 @@ TEST_F(OtherTools, ModelSigning) {
   const std::string tool = SourcePath(".deps/oracles/bin/model_signing");
   if (!fs::exists(tool)) {
     const char* ci = std::getenv("CI");
-    if (ci != nullptr && std::string(ci) == "true") FAIL() << tool << " is missing; scripts/setup test makes it";
+    if (ci != nullptr && std::string(ci) == "true")
+      FAIL() << tool << " is missing; scripts/setup test makes it";
     GTEST_SKIP() << tool << " is missing (scripts/setup test makes it)";
   }
   const auto verify = [&](const std::string& release) {
@@ -120,14 +127,17 @@ TEST_F(OtherTools, ModelSigning) {
 
 TEST(Outcomes, AFailedCriterionIsARejectedReleaseThatNobodyAccepts) {
   Road road;
-  const std::string release = road.Release(Replaced(road.recipe(), "at_least: 0.90", "at_least: 0.999"), 1);
+  const std::string release =
+      road.Release(Replaced(road.recipe(), "at_least: 0.90", "at_least: 0.999"), 1);
   EXPECT_TRUE(fs::exists(release + "/rejected/model.onnx"));
   EXPECT_FALSE(fs::exists(release + "/model"));
   EXPECT_FALSE(fs::exists(release + "/model.sig"));
   EXPECT_EQ(road.Journal(), std::vector<std::string>{"FAILED 1.0.0"});
   EXPECT_NE(road.Gate(release).exit, 0);
   EXPECT_NE(road.Do({"verify", release, "--key", road.demo_key()}).exit, 0);
-  EXPECT_NE(Shell("bash '" + SourcePath("scripts/gate.sh") + "' " + release + " " + road.demo_key()).exit, 0);
+  EXPECT_NE(
+      Shell("bash '" + SourcePath("scripts/gate.sh") + "' " + release + " " + road.demo_key()).exit,
+      0);
 }
 
 TEST(Outcomes, TooFewRowsAreUndecidedWithTheNumberThatWouldDo) {

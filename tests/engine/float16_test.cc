@@ -13,8 +13,8 @@ ir::Tensor Halved(const ir::Tensor& wide, ir::DType dtype = ir::DType::kFloat16)
   const auto values = wide.data<float>();
   std::vector<std::byte> bytes(values.size() * 2);
   for (size_t i = 0; i < values.size(); ++i) {
-    const uint16_t bits = dtype == ir::DType::kFloat16 ? ir::FloatToHalf(values[i])
-                                                       : ir::FloatToBfloat16(values[i]);
+    const uint16_t bits =
+        dtype == ir::DType::kFloat16 ? ir::FloatToHalf(values[i]) : ir::FloatToBfloat16(values[i]);
     __builtin_memcpy(&bytes[2 * i], &bits, 2);
   }
   return ir::Tensor::FromBytes(dtype, wide.dims(), std::move(bytes));
@@ -32,8 +32,8 @@ using Float16Models = OrtOracle<Case>;
 
 TEST_P(Float16Models, ComputeInFloatBetweenTheBorders) {
   const Case& c = GetParam();
-  const std::string folder = Asked("float16_oracle.py", "float16-",
-                                   c.set + " " + c.form + " " + std::to_string(c.rows));
+  const std::string folder =
+      Asked("float16_oracle.py", "float16-", c.set + " " + c.form + " " + std::to_string(c.rows));
   ASSERT_FALSE(HasFailure());
   std::ifstream facts(folder + "/facts.txt");
   std::string input, type, line;
@@ -95,8 +95,8 @@ TEST_P(Float16Models, ComputeInFloatBetweenTheBorders) {
 
 INSTANTIATE_TEST_SUITE_P(Data, Float16Models,
                          testing::Values(Case{"resnet20", "half", 64}, Case{"resnet20", "ends", 64},
-                                         Case{"resnet20", "islands", 64},
-                                         Case{"kws", "half", 64}, Case{"fashion", "ends", 64},
+                                         Case{"resnet20", "islands", 64}, Case{"kws", "half", 64},
+                                         Case{"fashion", "ends", 64},
                                          Case{"fashion", "bfloat16", 64},
                                          Case{"transformer", "half", 32},
                                          Case{"transformer", "islands", 32},
@@ -134,9 +134,9 @@ TEST(Float16, WithoutALayerEveryOpRounds) {
 
 TEST(Float16, CastsAreTheReferencesBitForBit) {
   // Ties, overflow, subnormals of both formats, infinities, NaN.
-  std::vector<float> values = {0,      -0.0f,  1.0004883f, 1.0014648f, 65519,    65520,    1e30f,    -INFINITY,
-                               NAN,    6e-8f,  2.9e-8f,    3.0e-8f,    -6.1e-5f, 3.3e38f,  -3.4e38f, 1e-40f,
-                               1.0039f, 1.0117f};
+  std::vector<float> values = {0,        -0.0f,     1.0004883f, 1.0014648f, 65519,   65520,
+                               1e30f,    -INFINITY, NAN,        6e-8f,      2.9e-8f, 3.0e-8f,
+                               -6.1e-5f, 3.3e38f,   -3.4e38f,   1e-40f,     1.0039f, 1.0117f};
   Philox random(9);
   for (const float value : RandomFloats(random, 200, 100)) values.push_back(value);
   const auto count = static_cast<int64_t>(values.size());
@@ -188,11 +188,15 @@ TEST(Float16, BodiesOfControlFlowFollow) {
   {
     ir::Editor edit(body);
     edit.SetName("body");
-    const auto i = edit.AddInput("i", ir::Type::TensorOf(ir::DType::kInt64, std::vector<int64_t>{}));
-    const auto go = edit.AddInput("go", ir::Type::TensorOf(ir::DType::kBool, std::vector<int64_t>{}));
-    const auto h = edit.AddInput("h", ir::Type::TensorOf(ir::DType::kFloat16, std::vector<int64_t>{2, 3}));
+    const auto i =
+        edit.AddInput("i", ir::Type::TensorOf(ir::DType::kInt64, std::vector<int64_t>{}));
+    const auto go =
+        edit.AddInput("go", ir::Type::TensorOf(ir::DType::kBool, std::vector<int64_t>{}));
+    const auto h =
+        edit.AddInput("h", ir::Type::TensorOf(ir::DType::kFloat16, std::vector<int64_t>{2, 3}));
     (void)i;
-    const auto node = [&](const std::string& op, std::vector<ir::ValueRef> inputs, const std::string& out) {
+    const auto node = [&](const std::string& op, std::vector<ir::ValueRef> inputs,
+                          const std::string& out) {
       ir::NodeSpec spec;
       spec.op_type = op;
       spec.inputs = std::move(inputs);
@@ -207,7 +211,8 @@ TEST(Float16, BodiesOfControlFlowFollow) {
   attribute.name = "body";
   attribute.value = ir::GraphBox(std::move(body));
   const auto trips = b.Const<int64_t>({}, {3});
-  const auto looped = b.Op("Loop", {trips, b.Const(ir::Tensor::Of<bool>({}, {true})), x}, {attribute});
+  const auto looped =
+      b.Op("Loop", {trips, b.Const(ir::Tensor::Of<bool>({}, {true})), x}, {attribute});
   b.Output(b.Op("MatMul", {looped, b.edit.graph().FindValue("w")}));
   const ir::Tensor fed = Halved(RandomTensor(random, {2, 3}));
   const auto got = RunEngine(b.model, {{"x", fed}}), want = RunReference(b.model, {{"x", fed}});

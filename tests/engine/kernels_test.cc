@@ -112,7 +112,8 @@ TEST(Int8Conv, SumsAreExact) {
 // The library's 8-bit products saturate without VNNI; the integer tests must hold there too. The
 // instruction set is fixed for a process, so they run in another one.
 TEST(Int8Conv, HoldsWithoutVnni) {
-  if (std::getenv("ONEDNN_MAX_CPU_ISA") != nullptr) return;  // the other process: its own tests are the test
+  if (std::getenv("ONEDNN_MAX_CPU_ISA") != nullptr)
+    return;  // the other process: its own tests are the test
   for (const char* isa : {"AVX2", "AVX512_CORE"}) {
     const std::string command = std::string("ONEDNN_MAX_CPU_ISA=") + isa + " '" +
                                 testing::internal::GetArgvs()[0] +

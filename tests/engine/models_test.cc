@@ -22,9 +22,8 @@ using Models = OrtOracle<Case>;
 
 TEST_P(Models, AgreeWithOnnxRuntime) {
   const Case& c = GetParam();
-  const std::string folder =
-      Asked("ort_oracle.py", "", c.set + " " + std::to_string(c.rows),
-            c.form.empty() ? "" : " --" + c.form);
+  const std::string folder = Asked("ort_oracle.py", "", c.set + " " + std::to_string(c.rows),
+                                   c.form.empty() ? "" : " --" + c.form);
   ASSERT_FALSE(HasFailure());
   std::ifstream shapes(folder + "/shapes.txt");
   std::string x_line, y_line, input;

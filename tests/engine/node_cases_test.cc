@@ -73,8 +73,8 @@ TEST(NodeCases, EngineEqualsReference) {
     const auto got = Session(*program).Run(feeds);
     ASSERT_TRUE(got.ok()) << got.status();
     ASSERT_EQ(got->size(), want->size());
-    // With a layer in it, a graph of 16-bit floats is computed in float between its borders, and the
-    // reference rounds after every op: two or three of its roundings apart.
+    // With a layer in it, a graph of 16-bit floats is computed in float between its borders, and
+    // the reference rounds after every op: two or three of its roundings apart.
     const bool upcast = analysis::HasFloat16Layers(imported->model);
     for (size_t k = 0; k < got->size(); ++k) {
       const ir::Tensor& a = (*got)[k];

@@ -295,7 +295,9 @@ TEST(Limits, LoopsRunNoLongerThanTheyMay) {
   ir::Graph body;
   ir::Editor edit(body);
   edit.SetName("body");
-  const auto scalar = [](ir::DType dtype) { return ir::Type::TensorOf(dtype, std::vector<int64_t>{}); };
+  const auto scalar = [](ir::DType dtype) {
+    return ir::Type::TensorOf(dtype, std::vector<int64_t>{});
+  };
   const auto round = edit.AddInput("round", scalar(ir::DType::kInt64));
   edit.AddOutput(edit.AddInput("on", scalar(ir::DType::kBool)));
   edit.AddInput("last", scalar(ir::DType::kInt64));
@@ -303,7 +305,8 @@ TEST(Limits, LoopsRunNoLongerThanTheyMay) {
   ir::Attribute attribute;
   attribute.name = "body";
   attribute.value = ir::GraphBox(std::move(body));
-  b.Output(b.Op("Loop", {trips, b.Const(ir::Tensor::Of<bool>({}, {true})), b.Const<int64_t>({}, {-1})},
+  b.Output(b.Op("Loop",
+                {trips, b.Const(ir::Tensor::Of<bool>({}, {true})), b.Const<int64_t>({}, {-1})},
                 {attribute}));
   CompileOptions options;
   options.max_loop_iterations = 100;

@@ -25,7 +25,7 @@ Outputs Predicting(int64_t classes, const std::vector<int64_t>& predictions) {
   return outputs;
 }
 
-Criterion Make(Metric metric, Comparator comparator, int64_t class_index = -1) {
+Criterion Measured(Metric metric, Comparator comparator, int64_t class_index = -1) {
   Criterion criterion;
   criterion.metric = metric;
   criterion.comparator = comparator;
@@ -55,26 +55,27 @@ Observations Example() {
 
 TEST(Measure, CountsOfTheExample) {
   const Observations observations = Example();
-  const Counts top1 = *Measure(Make(Metric::kTop1, Comparator::kAtLeast), observations);
+  const Counts top1 = *Measure(Measured(Metric::kTop1, Comparator::kAtLeast), observations);
   EXPECT_EQ(top1.k, 24);
   EXPECT_EQ(top1.n, 30);
   EXPECT_NEAR(*top1.source_value, 26.0 / 30, 1e-15);
   const Counts sensitivity =
-      *Measure(Make(Metric::kSensitivity, Comparator::kAtLeast, 1), observations);
+      *Measure(Measured(Metric::kSensitivity, Comparator::kAtLeast, 1), observations);
   EXPECT_EQ(sensitivity.k, 9);
   EXPECT_EQ(sensitivity.n, 12);
   const Counts specificity =
-      *Measure(Make(Metric::kSpecificity, Comparator::kAtLeast, 1), observations);
+      *Measure(Measured(Metric::kSpecificity, Comparator::kAtLeast, 1), observations);
   EXPECT_EQ(specificity.k, 15);
   EXPECT_EQ(specificity.n, 18);
   // Model against source: rows 8 (found now), 10 and 11 (lost), 27 (a new false alarm).
-  const Counts flips = *Measure(Make(Metric::kFlipRate, Comparator::kAtMost), observations);
+  const Counts flips = *Measure(Measured(Metric::kFlipRate, Comparator::kAtMost), observations);
   EXPECT_EQ(flips.k, 4);
-  const Counts drop = *Measure(Make(Metric::kTop1, Comparator::kMaxDrop), observations);
+  const Counts drop = *Measure(Measured(Metric::kTop1, Comparator::kMaxDrop), observations);
   EXPECT_EQ(drop.b, 3);
   EXPECT_EQ(drop.c, 1);
   EXPECT_EQ(drop.n, 30);
-  const Counts found = *Measure(Make(Metric::kSensitivity, Comparator::kMaxDrop, 1), observations);
+  const Counts found =
+      *Measure(Measured(Metric::kSensitivity, Comparator::kMaxDrop, 1), observations);
   EXPECT_EQ(found.b, 2);
   EXPECT_EQ(found.c, 1);
   EXPECT_EQ(found.n, 12);
@@ -83,13 +84,13 @@ TEST(Measure, CountsOfTheExample) {
 TEST(Measure, SmallClassesAreWithheld) {
   Observations observations = Example();
   observations.labels = Repeat({{10, 1}, {20, 0}});
-  const Criterion criterion = Make(Metric::kSensitivity, Comparator::kAtLeast, 1);
+  const Criterion criterion = Measured(Metric::kSensitivity, Comparator::kAtLeast, 1);
   const Counts counts = *Measure(criterion, observations);
   EXPECT_EQ(counts.kind, Counts::Kind::kWithheld);
   EXPECT_EQ(counts.n, 0);
   EXPECT_FALSE(counts.model_value.has_value());
   EXPECT_EQ(Decide(criterion, counts)->outcome, Outcome::kUndecided);
-  EXPECT_EQ(Measure(Make(Metric::kAuc, Comparator::kAtLeast, 1), observations)->kind,
+  EXPECT_EQ(Measure(Measured(Metric::kAuc, Comparator::kAtLeast, 1), observations)->kind,
             Counts::Kind::kWithheld);
   // Twelve rows of three people are three people.
   observations = Example();
@@ -109,7 +110,7 @@ TEST(Measure, ClustersCountAsWhatTheyAre) {
     }
   }
   observations.model = Predicting(2, predictions);
-  const Criterion criterion = Make(Metric::kTop1, Comparator::kAtLeast);
+  const Criterion criterion = Measured(Metric::kTop1, Comparator::kAtLeast);
   EXPECT_NEAR(Measure(criterion, observations)->design_effect, 5 * 40.0 / 39, 1e-9);
   // All right: nothing varies, and the worst is assumed.
   observations.model = Predicting(2, observations.labels);
@@ -138,18 +139,18 @@ TEST(Measure, AreaAndItsDrop) {
   }
   observations.model = model;
   observations.source = source;
-  const Counts area = *Measure(Make(Metric::kAuc, Comparator::kAtLeast, 1), observations);
+  const Counts area = *Measure(Measured(Metric::kAuc, Comparator::kAtLeast, 1), observations);
   EXPECT_EQ(area.positives, 20);
   EXPECT_GT(area.estimate, 0.5);
   EXPECT_EQ(area.design_effect, 1);
-  const Counts drop = *Measure(Make(Metric::kAuc, Comparator::kMaxDrop, 1), observations);
+  const Counts drop = *Measure(Measured(Metric::kAuc, Comparator::kMaxDrop, 1), observations);
   EXPECT_NEAR(drop.estimate, *drop.source_value - *drop.model_value, 1e-15);
   EXPECT_LT(drop.standard_error, area.standard_error);  // pairing helps
   // Each row its own cluster changes nothing; the clustered formula agrees with DeLong's within
   // G/(G-1).
   Observations twice = observations;
   for (int64_t i = 0; i < 40; ++i) twice.groups.push_back(i);
-  EXPECT_EQ(Measure(Make(Metric::kAuc, Comparator::kAtLeast, 1), twice)->standard_error,
+  EXPECT_EQ(Measure(Measured(Metric::kAuc, Comparator::kAtLeast, 1), twice)->standard_error,
             area.standard_error);
   // Every row twice in its cluster: the same error as once, where independence would claim
   // 1/sqrt(2) of it.
@@ -164,11 +165,11 @@ TEST(Measure, AreaAndItsDrop) {
     }
   }
   doubled.model.rows = 80;
-  EXPECT_NEAR(Measure(Make(Metric::kAuc, Comparator::kAtLeast, 1), doubled)->standard_error,
+  EXPECT_NEAR(Measure(Measured(Metric::kAuc, Comparator::kAtLeast, 1), doubled)->standard_error,
               area.standard_error, 0.03 * area.standard_error);
   // The same model twice: no drop, and no certainty either.
   observations.source = observations.model;
-  const Criterion no_drop = Make(Metric::kAuc, Comparator::kMaxDrop, 1);
+  const Criterion no_drop = Measured(Metric::kAuc, Comparator::kMaxDrop, 1);
   const Counts same = *Measure(no_drop, observations);
   EXPECT_EQ(same.standard_error, 0);
   EXPECT_GT(Decide(no_drop, same)->upper, 0.05);
@@ -187,20 +188,21 @@ TEST(Measure, NumbersAndNoise) {
   }
   observations.targets = data::Array::Of<float>({50, 1}, targets);
   observations.source = source;
-  const Counts rmse = *Measure(Make(Metric::kRmse, Comparator::kAtMost), observations);
+  const Counts rmse = *Measure(Measured(Metric::kRmse, Comparator::kAtMost), observations);
   EXPECT_NEAR(rmse.estimate, 3, 1e-12);
   EXPECT_NEAR(*rmse.source_value, 1, 1e-12);
-  const Counts rise = *Measure(Make(Metric::kRmse, Comparator::kMaxDrop), observations);
+  const Counts rise = *Measure(Measured(Metric::kRmse, Comparator::kMaxDrop), observations);
   EXPECT_NEAR(rise.estimate, 2, 1e-12);
   EXPECT_GT(rise.estimate, 0);  // a rise of the error counts against the model
-  const Counts noise = *Measure(Make(Metric::kLogitNoise, Comparator::kAtMost), observations);
+  const Counts noise = *Measure(Measured(Metric::kLogitNoise, Comparator::kAtMost), observations);
   double signal = 0;
   for (const float value : source.values) signal += static_cast<double>(value) * value;
   EXPECT_NEAR(noise.estimate, 2 / std::sqrt(signal / 50), 1e-12);
   EXPECT_LT(noise.lower, noise.estimate);
   EXPECT_GT(noise.upper, noise.estimate);
   EXPECT_EQ(noise.confidence, 0.95);
-  const Status flips = Measure(Make(Metric::kFlipRate, Comparator::kAtMost), observations).status();
+  const Status flips =
+      Measure(Measured(Metric::kFlipRate, Comparator::kAtMost), observations).status();
   EXPECT_THAT(Message(flips), HasSubstr("needs classes"));
 }
 
@@ -216,15 +218,16 @@ TEST(Measure, WhatDoesNotFitIsNamed) {
   EXPECT_THAT(Message(CheckObservations(observations)), HasSubstr("row 2, element 1"));
   observations = Example();
   observations.source.reset();
-  EXPECT_EQ(Measure(Make(Metric::kFlipRate, Comparator::kAtMost), observations).status().code(),
+  EXPECT_EQ(Measure(Measured(Metric::kFlipRate, Comparator::kAtMost), observations).status().code(),
             StatusCode::kFailedPrecondition);
   observations = Example();
   observations.labels.clear();
-  EXPECT_EQ(Measure(Make(Metric::kTop1, Comparator::kAtLeast), observations).status().code(),
+  EXPECT_EQ(Measure(Measured(Metric::kTop1, Comparator::kAtLeast), observations).status().code(),
             StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(Measure(Make(Metric::kFlipRate, Comparator::kAtMost), observations).ok());
-  EXPECT_EQ(Measure(Make(Metric::kSensitivity, Comparator::kAtLeast, 7), Example()).status().code(),
-            StatusCode::kInvalidArgument);
+  EXPECT_TRUE(Measure(Measured(Metric::kFlipRate, Comparator::kAtMost), observations).ok());
+  EXPECT_EQ(
+      Measure(Measured(Metric::kSensitivity, Comparator::kAtLeast, 7), Example()).status().code(),
+      StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// `build` at every station where it can end: bad input spends nothing, a failing pass is ABORTED and nothing else,
-// criteria that fail are a FAILED release, and what passes is signed in the right order.
+// `build` at every station where it can end: bad input spends nothing, a failing pass is ABORTED
+// and nothing else, criteria that fail are a FAILED release, and what passes is signed in the right
+// order.
 #include "lib/flow/build.h"
 
 #include "lib/support/parallel.h"
@@ -37,7 +38,8 @@ std::vector<std::string> Events(const Workshop& shop) {
 // Nothing of a release, finished or not.
 void ExpectOnlyTheJournal(const Workshop& shop) {
   for (const std::string& name : Listing(shop.store())) {
-    EXPECT_TRUE(name == "journal.jsonl" || name.starts_with(".lock") || name == ".keys" || name.starts_with(".keys/"))
+    EXPECT_TRUE(name == "journal.jsonl" || name.starts_with(".lock") || name == ".keys" ||
+                name.starts_with(".keys/"))
         << name;
   }
 }
@@ -48,10 +50,12 @@ TEST(Build, CriteriaAreSealedBeforeTheOutcome) {
   EXPECT_EQ(built.verdict, "PASSED");
   EXPECT_THAT(Events(shop), ElementsAre("started 1.0.0", "criteria 1.0.0", "PASSED 1.0.0"));
   // The line seals the very bytes that lie in the release.
-  const std::string sealed = Hex(Must(Sha256OfFile(built.release + "/evidence/criteria.sigstore.json")));
+  const std::string sealed =
+      Hex(Must(Sha256OfFile(built.release + "/evidence/criteria.sigstore.json")));
   EXPECT_THAT(DumpJson(Journal(shop)[1]), HasSubstr(sealed));
   EXPECT_EQ(built.sentence,
-            "PASSED (criteria met). SELF-ATTESTED: every role signed with demo keys of one person; no approvals, no "
+            "PASSED (criteria met). SELF-ATTESTED: every role signed with demo keys of one person; "
+            "no approvals, no "
             "trusted time.");
   EXPECT_TRUE(built.ToText().ends_with(built.sentence + "\n"));
   EXPECT_TRUE(FileExists(built.report_page));
@@ -61,12 +65,14 @@ TEST(Build, CriteriaAreSealedBeforeTheOutcome) {
 TEST(Build, TheReleasedModelIsTheOneThatWasMeasured) {
   Workshop shop;
   const BuildResult built = Must(shop.Build(shop.recipe()));
-  EXPECT_EQ(built.comparison.after.file.sha256, Hex(Must(Sha256OfFile(built.release + "/model/model.onnx"))));
+  EXPECT_EQ(built.comparison.after.file.sha256,
+            Hex(Must(Sha256OfFile(built.release + "/model/model.onnx"))));
   // The chain of records leads from the source to it.
   ASSERT_FALSE(built.records.empty());
   EXPECT_EQ(Hex(built.records.front().input), built.comparison.before.structural_digest);
   EXPECT_EQ(Hex(built.records.back().output), built.comparison.after.structural_digest);
-  for (size_t i = 1; i < built.records.size(); ++i) EXPECT_EQ(built.records[i].input, built.records[i - 1].output);
+  for (size_t i = 1; i < built.records.size(); ++i)
+    EXPECT_EQ(built.records[i].input, built.records[i - 1].output);
 }
 
 TEST(Build, BytesDoNotDependOnThreadsFolderOrKey) {
@@ -83,7 +89,8 @@ TEST(Build, BytesDoNotDependOnThreadsFolderOrKey) {
 
 TEST(Build, FailedCriteriaAreARejectedRelease) {
   Workshop shop;
-  const BuildResult built = Must(shop.Build(Replaced(shop.recipe(), "at_least: 0.90", "at_least: 0.999")));
+  const BuildResult built =
+      Must(shop.Build(Replaced(shop.recipe(), "at_least: 0.90", "at_least: 0.999")));
   EXPECT_EQ(built.verdict, "FAILED");
   EXPECT_THAT(Events(shop), ElementsAre("started 1.0.0", "criteria 1.0.0", "FAILED 1.0.0"));
   EXPECT_TRUE(FileExists(built.release + "/rejected/model.onnx"));
@@ -93,8 +100,9 @@ TEST(Build, FailedCriteriaAreARejectedRelease) {
 
 TEST(Build, TooFewRowsAreUndecidedAndSayHowManyWouldDo) {
   Workshop shop;
-  const BuildResult built = Must(shop.Build(Replaced(shop.recipe(), "{ metric: top1, at_least: 0.90 }",
-                                                     "{ metric: top1, max_drop: 0.01, against: source }")));
+  const BuildResult built =
+      Must(shop.Build(Replaced(shop.recipe(), "{ metric: top1, at_least: 0.90 }",
+                               "{ metric: top1, max_drop: 0.01, against: source }")));
   EXPECT_EQ(built.verdict, "UNDECIDED");
   ASSERT_TRUE(built.comparison.report);
   const eval::Verdict& verdict = built.comparison.report->criteria.at(0).verdict;
@@ -122,7 +130,8 @@ TEST(Build, BadInputSpendsNoVersion) {
   };
   for (const auto& mistake : mistakes) {
     const auto built = shop.Build(Replaced(shop.recipe(), mistake.from, mistake.to));
-    EXPECT_EQ(ExitCodeOf(built.status()), mistake.exit) << mistake.what << ": " << Message(built.status());
+    EXPECT_EQ(ExitCodeOf(built.status()), mistake.exit)
+        << mistake.what << ": " << Message(built.status());
     EXPECT_FALSE(FolderExists(shop.store())) << mistake.what;
   }
   // The version is still free.
@@ -136,10 +145,12 @@ TEST(Build, AModelThatNothingHereRunsCannotBeJudged) {
   b.Input("input", {"N", "30"}).Node("Frobnicate", {"input"}, {"logits"}).Output("logits");
   fs::remove(shop.example("wdbc_mlp.onnx"));
   const evidence::ModelFacts facts = Must(WriteModel(model, shop.example("wdbc_mlp.onnx")));
-  const auto built = shop.Build(Replaced(
-      shop.recipe(), "76e0f0baf733932b053936f0a81a72ae20de80a1bd16417faa64c32a37462d97", facts.file.sha256));
+  const auto built = shop.Build(
+      Replaced(shop.recipe(), "76e0f0baf733932b053936f0a81a72ae20de80a1bd16417faa64c32a37462d97",
+               facts.file.sha256));
   EXPECT_TRUE(absl::IsUnimplemented(built.status())) << Message(built.status());
-  EXPECT_THAT(Message(built.status()), ::testing::AllOf(HasSubstr("recipe.yaml:4:"), HasSubstr("ai.onnx.Frobnicate(13)")));
+  EXPECT_THAT(Message(built.status()),
+              ::testing::AllOf(HasSubstr("recipe.yaml:4:"), HasSubstr("ai.onnx.Frobnicate(13)")));
   EXPECT_FALSE(FolderExists(shop.store()));
 }
 
@@ -150,7 +161,8 @@ TEST(Build, AFailingPassIsAbortedAndNothingElse) {
   EXPECT_THAT(Events(shop), ElementsAre("started 1.0.0", "criteria 1.0.0", "ABORTED 1.0.0"));
   ExpectOnlyTheJournal(shop);
   // The reason is a kind: a message may quote what is not the journal's to keep.
-  EXPECT_THAT(DumpJson(Journal(shop)[2]), ::testing::AllOf(HasSubstr("INVALID_ARGUMENT"), ::testing::Not(HasSubstr("sabotage"))));
+  EXPECT_THAT(DumpJson(Journal(shop)[2]), ::testing::AllOf(HasSubstr("INVALID_ARGUMENT"),
+                                                           ::testing::Not(HasSubstr("sabotage"))));
   // The version is spent all the same.
   const auto again = shop.Build(shop.recipe());
   EXPECT_TRUE(absl::IsAlreadyExists(again.status())) << Message(again.status());
@@ -160,7 +172,8 @@ TEST(Build, AFailingPassIsAbortedAndNothingElse) {
 
 TEST(Build, ALyingPassIsCaughtBeforeAnythingIsSigned) {
   Workshop shop;
-  const auto built = shop.Build(Replaced(shop.recipe(), "fuse,", "{ sabotage-wrong-math: { amount: 0.5 } },"));
+  const auto built =
+      shop.Build(Replaced(shop.recipe(), "fuse,", "{ sabotage-wrong-math: { amount: 0.5 } },"));
   EXPECT_EQ(ExitCodeOf(built.status()), ExitCode::kOurBug) << Message(built.status());
   EXPECT_THAT(Message(built.status()), HasSubstr("reproducer: " + (shop / "tmp/")));
   ExpectOnlyTheJournal(shop);
@@ -194,8 +207,9 @@ TEST(Build, VersionsOnTheCommandLineAreSemantic) {
 
 TEST(Plan, SaysWhatEachCriterionNeedsAndWritesNothing) {
   Workshop shop(true);
-  Must(WriteFileAtomic(shop.recipe_path(), Replaced(shop.recipe(), "{ metric: top1, at_least: 0.90 }",
-                                                    "{ metric: top1, at_least: 0.999 }")));
+  Must(WriteFileAtomic(shop.recipe_path(),
+                       Replaced(shop.recipe(), "{ metric: top1, at_least: 0.90 }",
+                                "{ metric: top1, at_least: 0.999 }")));
   const auto before = Listing(shop.example(""));
   BuildRequest request;
   request.recipe = shop.recipe_path();
@@ -216,14 +230,16 @@ TEST(Build, TheOtherRealExampleTeachesAMissingLayout) {
   fs::copy(SourcePath("examples/chest-xray"), folder / "x", fs::copy_options::recursive);
   const std::string text = Must(ReadFile(folder / "x/recipe.yaml"));
   Must(WriteFileAtomic(folder / "x/recipe.yaml",
-                       Replaced(text, "labels: test_labels,  layout: HW->NCHW, scale: 1/255", "labels: test_labels")));
+                       Replaced(text, "labels: test_labels,  layout: HW->NCHW, scale: 1/255",
+                                "labels: test_labels")));
   BuildRequest request;
   request.recipe = folder / "x/recipe.yaml";
   request.store = folder / "store";
   const auto built = RunBuild(request, NoProgress());
   EXPECT_EQ(ExitCodeOf(built.status()), ExitCode::kBadInput);
-  EXPECT_THAT(Message(built.status()), ::testing::AllOf(HasSubstr("recipe.yaml:7:"), HasSubstr("u8 [624,28,28]"),
-                                                        HasSubstr("; try layout HW->NCHW, scale 1/255")));
+  EXPECT_THAT(Message(built.status()),
+              ::testing::AllOf(HasSubstr("recipe.yaml:7:"), HasSubstr("u8 [624,28,28]"),
+                               HasSubstr("; try layout HW->NCHW, scale 1/255")));
   EXPECT_FALSE(FolderExists(request.store));
 }
 

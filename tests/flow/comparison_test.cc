@@ -55,7 +55,8 @@ TEST(Comparison, AccuracyStandsWithItsBoundAndTheFlips) {
     observations.labels.push_back(1);
   }
   observations.source = model;
-  for (int i = 0; i < 3; ++i) std::swap(observations.source->values[2 * i], observations.source->values[2 * i + 1]);
+  for (int i = 0; i < 3; ++i)
+    std::swap(observations.source->values[2 * i], observations.source->values[2 * i + 1]);
   c.report = Must(eval::Evaluate({}, observations, {0}));
   const std::string text = c.ToText();
   EXPECT_THAT(text, HasSubstr("  top-1                    100.00 %          97.00 %      -3.00\n"));

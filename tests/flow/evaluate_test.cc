@@ -36,7 +36,9 @@ TEST(Evaluate, AgainstItselfNothingFlips) {
 ir::Model Constant(const std::string& input, float first) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input(input, {"N", "3"}).Init("W", Floats({3, 2}, {0, 0, 0, 0, 0, 0})).Init("b", Floats({2}, {first, 0.5F}));
+  b.Input(input, {"N", "3"})
+      .Init("W", Floats({3, 2}, {0, 0, 0, 0, 0, 0}))
+      .Init("b", Floats({2}, {first, 0.5F}));
   b.Node("Gemm", {input, "W", "b"}, {"y"}).Output("y");
   return model;
 }
@@ -63,7 +65,8 @@ TEST(Evaluate, PairsWithASourceThatNamesItsInputDifferently) {
 TEST(Evaluate, LabelsBeyondTheClassesAreBadInput) {
   TemporaryFolder folder;
   Must(WriteModel(Constant("x", 1), folder / "m.onnx").status());
-  Must(data::WriteNpz(folder / "d.npz", {{"x", Values(2)}, {"y", data::Array::Of<int64_t>({2}, {0, 2})}}));
+  Must(data::WriteNpz(folder / "d.npz",
+                      {{"x", Values(2)}, {"y", data::Array::Of<int64_t>({2}, {0, 2})}}));
   EvaluateRequest request;
   request.model = folder / "m.onnx";
   request.data.path = folder / "d.npz";
@@ -93,7 +96,8 @@ TEST(Run, WritesEachOutputUnderItsName) {
   const EvaluateRequest wdbc = BreastCancer();
   const RunResult result = Must(RunFile({wdbc.model, wdbc.data, folder / "out.npz"}, NoProgress()));
   EXPECT_EQ(result.rows, 200);
-  EXPECT_THAT(result.outputs, ElementsAre(std::pair<std::string, std::string>("logits", "f32 [200,2]")));
+  EXPECT_THAT(result.outputs,
+              ElementsAre(std::pair<std::string, std::string>("logits", "f32 [200,2]")));
   const auto arrays = Must(data::ReadNpz(folder / "out.npz"));
   ASSERT_EQ(arrays.size(), 1u);
   EXPECT_EQ(arrays.at("logits").shape, (std::vector<int64_t>{200, 2}));
@@ -101,7 +105,8 @@ TEST(Run, WritesEachOutputUnderItsName) {
   const auto labels = Must(data::ReadNpz(wdbc.data.path)).at("test_y");
   int correct = 0;
   for (int64_t row = 0; row < 200; ++row) {
-    const int64_t said = arrays.at("logits").ValueAt(2 * row + 1) > arrays.at("logits").ValueAt(2 * row) ? 1 : 0;
+    const int64_t said =
+        arrays.at("logits").ValueAt(2 * row + 1) > arrays.at("logits").ValueAt(2 * row) ? 1 : 0;
     correct += said == static_cast<int64_t>(labels.ValueAt(row)) ? 1 : 0;
   }
   EXPECT_EQ(correct, 193);

@@ -1,5 +1,5 @@
-// What the tests of the verbs share: small models and data, files below a temporary folder, environment variables
-// for one test, and a copy of an example to build from.
+// What the tests of the verbs share: small models and data, files below a temporary folder,
+// environment variables for one test, and a copy of an example to build from.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -23,13 +23,13 @@
 namespace assize::flow {
 
 namespace fs = std::filesystem;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using assize::testing::Attr;
 using assize::testing::Floats;
 using assize::testing::GraphBuilder;
 using assize::testing::MakeModel;
 using assize::testing::Normal;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 template <typename T>
 T Must(StatusOr<T> value) {
@@ -46,7 +46,8 @@ inline ir::Model Dense(const std::string& batch = "N") {
   b.Input("x", {batch, "3"}).Init("W", Normal({3, 2}, 1)).Init("b", Floats({2}, {0.25F, 0.5F}));
   b.Node("Gemm", {"x", "W", "b"}, {"hidden"}).Node("Relu", {"hidden"}, {"y"});
   const ir::Dim rows = model.graph.value(b.Get("x")).type.shape->front();
-  b.Output("y", ir::Type::TensorOf(ir::DType::kFloat, std::vector<ir::Dim>{rows, ir::Dim{2, {}, {}}}));
+  b.Output("y",
+           ir::Type::TensorOf(ir::DType::kFloat, std::vector<ir::Dim>{rows, ir::Dim{2, {}, {}}}));
   return model;
 }
 
@@ -57,8 +58,10 @@ inline data::Array Values(int64_t rows, uint64_t seed = 7) {
   return data::Array::Of<float>({rows, 3}, {span.begin(), span.end()});
 }
 
-inline data::Dataset Rows(data::Array x, const std::string& array = "x", data::Preprocessing preprocessing = {}) {
-  return Must(data::Dataset::Create("test", {{"", array, std::move(x), std::move(preprocessing)}}, {}, {}, {}));
+inline data::Dataset Rows(data::Array x, const std::string& array = "x",
+                          data::Preprocessing preprocessing = {}) {
+  return Must(data::Dataset::Create("test", {{"", array, std::move(x), std::move(preprocessing)}},
+                                    {}, {}, {}));
 }
 
 // Everything below a folder, sorted.
@@ -100,10 +103,13 @@ class Variable {
   std::optional<std::string> old_;
 };
 
-inline std::string SourcePath(const std::string& name) { return std::string(ASSIZE_SOURCE_DIR) + "/" + name; }
+inline std::string SourcePath(const std::string& name) {
+  return std::string(ASSIZE_SOURCE_DIR) + "/" + name;
+}
 
-// A copy of examples/breast-cancer with reproducers and a store of the test's own. Making a demo key takes some
-// thousand draws: one serves all tests of the binary, but for those that want their own.
+// A copy of examples/breast-cancer with reproducers and a store of the test's own. Making a demo
+// key takes some thousand draws: one serves all tests of the binary, but for those that want their
+// own.
 class Workshop {
  public:
   explicit Workshop(bool own_key = false)
@@ -111,7 +117,8 @@ class Workshop {
         home_("ASSIZE_HOME", home_path_),
         temporary_("TMPDIR", folder_ / "tmp") {
     fs::create_directory(folder_ / "tmp");
-    fs::copy(SourcePath("examples/breast-cancer"), folder_ / "example", fs::copy_options::recursive);
+    fs::copy(SourcePath("examples/breast-cancer"), folder_ / "example",
+             fs::copy_options::recursive);
     recipe_ = Must(ReadFile(recipe_path()));
   }
   std::string operator/(const std::string& name) const { return folder_ / name; }

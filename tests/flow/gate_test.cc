@@ -1,5 +1,5 @@
-// `verify` and `gate` on a real release: what passes under the example's policy, and what another policy, key or set
-// of data makes of it.
+// `verify` and `gate` on a real release: what passes under the example's policy, and what another
+// policy, key or set of data makes of it.
 #include "lib/flow/gate.h"
 
 #include "lib/flow/key_files.h"
@@ -26,7 +26,8 @@ class GateFlow : public ::testing::Test {
     Must(WriteFileAtomic(path, Replaced(Must(ReadFile(policy_)), from, to)));
     return path;
   }
-  static void ExpectFailed(const policy::GateResult& result, const std::string& check, ExitCode exit) {
+  static void ExpectFailed(const policy::GateResult& result, const std::string& check,
+                           ExitCode exit) {
     EXPECT_EQ(result.exit_code, exit) << result.ToText();
     const policy::CheckResult* found = result.Find(check);
     ASSERT_NE(found, nullptr) << result.ToText();
@@ -43,10 +44,12 @@ TEST_F(GateFlow, EveryCheckOfAnHonestReleasePasses) {
   std::vector<std::string> ids;
   for (const policy::CheckResult& check : result.checks) {
     ids.push_back(check.id);
-    EXPECT_TRUE(check.status == policy::CheckStatus::kPass || check.status == policy::CheckStatus::kWaived)
+    EXPECT_TRUE(check.status == policy::CheckStatus::kPass ||
+                check.status == policy::CheckStatus::kWaived)
         << check.id << ": " << check.reason;
   }
-  // All of them ran; chain-unbroken compared the records' end with the model as loaded from the verified bytes.
+  // All of them ran; chain-unbroken compared the records' end with the model as loaded from the
+  // verified bytes.
   for (const std::string& id : policy::CheckIds()) EXPECT_THAT(ids, ::testing::Contains(id));
 }
 
@@ -57,8 +60,9 @@ TEST_F(GateFlow, MeasuringAgainAgreesAndMeasuresTheGatesOwnData) {
   EXPECT_EQ(result.exit_code, ExitCode::kOk) << result.ToText();
   EXPECT_THAT(result.levels, ::testing::Contains("ASSIZE_REEVALUATED"));
   // Half of the rows are the gate's to choose, but too few for its own policy.
-  Must(WriteFileAtomic(shop_.recipe_path(), Replaced(shop_.recipe(), "evaluation: { from: test }",
-                                                     "evaluation: { from: test, rows: 100, seed: 3 }")));
+  Must(WriteFileAtomic(shop_.recipe_path(),
+                       Replaced(shop_.recipe(), "evaluation: { from: test }",
+                                "evaluation: { from: test, rows: 100, seed: 3 }")));
   const policy::GateResult fewer = Must(RunGate(request, NoProgress()));
   ExpectFailed(fewer, "bounds-recomputed", ExitCode::kFindings);
   EXPECT_THAT(fewer.Find("bounds-recomputed")->found, HasSubstr("the policy wants 75"));
@@ -114,7 +118,8 @@ TEST_F(GateFlow, ItsOwnVerdictNeedsAKeyThatThePolicyTrusts) {
   const policy::GateResult result = Must(RunGate(request, NoProgress()));
   EXPECT_EQ(result.exit_code, ExitCode::kOk) << result.ToText();
   EXPECT_TRUE(FileExists(release_ + "/verdicts/0002.sigstore.json"));
-  EXPECT_EQ(Must(RunGate(Request(), NoProgress())).exit_code, ExitCode::kOk) << "and the next gate accepts it";
+  EXPECT_EQ(Must(RunGate(Request(), NoProgress())).exit_code, ExitCode::kOk)
+      << "and the next gate accepts it";
 
   Must(CreateDemoKey(shop_ / "stranger").status());
   request.key = shop_ / "stranger.pem";

@@ -64,7 +64,8 @@ TEST(Diff, TwoBuildsOfOneRecipeAgreeAndAnotherRecipeDoesNot) {
   const Differences same = Must(DiffPaths(first, second));
   EXPECT_TRUE(same.equal) << same.text;
   Workshop three;
-  const std::string other = Must(three.Build(Replaced(three.recipe(), "at_least: 0.90", "at_least: 0.91"))).release;
+  const std::string other =
+      Must(three.Build(Replaced(three.recipe(), "at_least: 0.90", "at_least: 0.91"))).release;
   const Differences different = Must(DiffPaths(first, other));
   EXPECT_FALSE(different.equal);
   EXPECT_THAT(different.text, HasSubstr("0.91"));

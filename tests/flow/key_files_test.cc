@@ -1,5 +1,5 @@
-// Private keys by role: demo keys are made once, key files are never overwritten, and nothing but a demo key is stored
-// in the clear.
+// Private keys by role: demo keys are made once, key files are never overwritten, and nothing but a
+// demo key is stored in the clear.
 #include "lib/flow/key_files.h"
 
 #include <sys/stat.h>
@@ -11,7 +11,7 @@ namespace assize::flow {
 namespace {
 
 unsigned Mode(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0 ? info.st_mode & 0777 : 0;
 }
 
@@ -47,12 +47,14 @@ TEST(DemoKey, IsMadeOnceAndCarriesItsMark) {
 
 TEST(CreateKey, EncryptsAndIsForItsOwnerAlone) {
   TemporaryFolder folder;
-  const NewKey made = Must(CreateKey(folder / "k.pem", trust::KeyType::kP256, trust::FixedPassphrase("correct horse")));
+  const NewKey made = Must(
+      CreateKey(folder / "k.pem", trust::KeyType::kP256, trust::FixedPassphrase("correct horse")));
   EXPECT_EQ(made.private_path, folder / "k.pem");
   EXPECT_EQ(made.public_path, folder / "k.pub.pem");
   EXPECT_EQ(made.key_id, Hex(Must(Sha256OfFile(made.public_path))));
   EXPECT_EQ(Mode(made.private_path), 0600u);
-  EXPECT_TRUE(Must(ReadFile(made.private_path)).starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+  EXPECT_TRUE(
+      Must(ReadFile(made.private_path)).starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
   EXPECT_FALSE(trust::IsDemoKeyId(made.key_id));
 }
 
@@ -61,7 +63,8 @@ TEST(CreateKey, NeverOverwritesEitherHalf) {
     SCOPED_TRACE(present);
     TemporaryFolder folder;
     Must(WriteFileAtomic(folder / present, "what was there"));
-    const auto made = CreateKey(folder / "k", trust::KeyType::kP256, trust::FixedPassphrase("correct horse"));
+    const auto made =
+        CreateKey(folder / "k", trust::KeyType::kP256, trust::FixedPassphrase("correct horse"));
     EXPECT_TRUE(absl::IsAlreadyExists(made.status())) << Message(made.status());
     EXPECT_TRUE(absl::IsAlreadyExists(CreateDemoKey(folder / "k").status()));
     EXPECT_EQ(Must(ReadFile(folder / present)), "what was there");
@@ -76,7 +79,8 @@ TEST(CreateKey, WithoutAPassphraseNothingIsWritten) {
   EXPECT_THAT(Listing(folder.path()), ElementsAre());
 }
 
-recipe::Recipe WithKeys(const TemporaryFolder& folder, const std::string& criteria, const std::string& others) {
+recipe::Recipe WithKeys(const TemporaryFolder& folder, const std::string& criteria,
+                        const std::string& others) {
   recipe::Recipe recipe;
   recipe.folder = folder.path();
   recipe.keys.criteria = criteria;
@@ -87,7 +91,8 @@ recipe::Recipe WithKeys(const TemporaryFolder& folder, const std::string& criter
 TEST(LoadBuildKeys, AsksForEachFileOnce) {
   TemporaryFolder folder;
   for (const char* name : {"a", "b"}) {
-    Must(CreateKey(folder / name, trust::KeyType::kP256, trust::FixedPassphrase("correct horse")).status());
+    Must(CreateKey(folder / name, trust::KeyType::kP256, trust::FixedPassphrase("correct horse"))
+             .status());
   }
   std::vector<std::string> asked;
   const trust::PassphraseProvider ask = [&](const std::string& what) -> StatusOr<trust::Secret> {
@@ -107,8 +112,10 @@ TEST(LoadBuildKeys, AsksForEachFileOnce) {
 
 TEST(LoadBuildKeys, AWrongPassphraseIsNotTrustedAndNotQuoted) {
   TemporaryFolder folder;
-  Must(CreateKey(folder / "a", trust::KeyType::kP256, trust::FixedPassphrase("correct horse")).status());
-  const auto keys = LoadBuildKeys(WithKeys(folder, "a.pem", "a.pem"), trust::FixedPassphrase("battery staple"));
+  Must(CreateKey(folder / "a", trust::KeyType::kP256, trust::FixedPassphrase("correct horse"))
+           .status());
+  const auto keys =
+      LoadBuildKeys(WithKeys(folder, "a.pem", "a.pem"), trust::FixedPassphrase("battery staple"));
   EXPECT_EQ(ExitCodeOf(keys.status()), ExitCode::kNotTrusted) << Message(keys.status());
   EXPECT_THAT(Message(keys.status()),
               ::testing::AllOf(HasSubstr("a.pem"), ::testing::Not(HasSubstr("staple"))));

@@ -1,4 +1,5 @@
-// Loading and writing models: what is refused and how, what is pinned, and that a failure leaves the old file.
+// Loading and writing models: what is refused and how, what is pinned, and that a failure leaves
+// the old file.
 #include "lib/flow/model_file.h"
 
 #include <unistd.h>
@@ -9,7 +10,8 @@
 namespace assize::flow {
 namespace {
 
-std::string Written(const TemporaryFolder& folder, const ir::Model& model, const std::string& name = "m.onnx") {
+std::string Written(const TemporaryFolder& folder, const ir::Model& model,
+                    const std::string& name = "m.onnx") {
   Must(onnx::ExportFile(model, folder / name).status());
   return folder / name;
 }
@@ -26,7 +28,8 @@ TEST(LoadModel, ADigestThatDiffersIsNotTrusted) {
     options.sha256 = std::string(64, '0');
     const auto other = LoadModel(path, options);
     EXPECT_EQ(ExitCodeOf(other.status()), ExitCode::kNotTrusted);
-    EXPECT_EQ(Message(other.status()), path + ": sha256 is " + digest + ", expected " + options.sha256);
+    EXPECT_EQ(Message(other.status()),
+              path + ": sha256 is " + digest + ", expected " + options.sha256);
   }
 }
 
@@ -45,15 +48,17 @@ TEST(LoadModel, ACycleIsNamedWithItsPlace) {
   GraphBuilder b(model.graph);
   b.Input("x", {"N"}).Init("c0", Floats({1}, {1}));
   b.Node("Add", {"x", "c0"}, {"a0"}).Node("Relu", {"a0"}, {"b0"}).Output("b0");
-  // The addition's second operand becomes the end of the chain; names of one length keep the file's framing.
+  // The addition's second operand becomes the end of the chain; names of one length keep the file's
+  // framing.
   std::string bytes = Must(onnx::ExportBytes(model)).model;
   bytes.replace(bytes.find("c0"), 2, "b0");
   Must(WriteFileAtomic(folder / "cycle.onnx", bytes));
   const auto loaded = LoadModel(folder / "cycle.onnx");
   EXPECT_EQ(ExitCodeOf(loaded.status()), ExitCode::kBadInput);
-  EXPECT_THAT(Message(loaded.status()),
-              ::testing::AllOf(HasSubstr("cycle.onnx"), HasSubstr("\"b0\" is used before it is defined"),
-                               HasSubstr("cycle")));
+  EXPECT_THAT(
+      Message(loaded.status()),
+      ::testing::AllOf(HasSubstr("cycle.onnx"), HasSubstr("\"b0\" is used before it is defined"),
+                       HasSubstr("cycle")));
 }
 
 TEST(LoadModel, NodesOutOfOrderArePutInOrder) {
@@ -66,11 +71,13 @@ TEST(LoadModel, NodesOutOfOrderArePutInOrder) {
     inner.edit().SetName("branch");
     inner.edit().AddCapture("late");
     inner.Node("Neg", {"late"}, {"n"}).Node("Abs", {"n"}, {"o"}).Output("o");
-    inner.edit().MoveBefore(branch.value(inner.Get("o")).producer, branch.value(inner.Get("n")).producer);
+    inner.edit().MoveBefore(branch.value(inner.Get("o")).producer,
+                            branch.value(inner.Get("n")).producer);
   }
   ir::Graph other = branch;
   b.Input("x", {"N"}).Input("on", {}, ir::DType::kBool).Node("Exp", {"x"}, {"late"});
-  b.Node("If", {"on"}, {"picked"}, {Attr("then_branch", ir::GraphBox(branch)), Attr("else_branch", ir::GraphBox(other))});
+  b.Node("If", {"on"}, {"picked"},
+         {Attr("then_branch", ir::GraphBox(branch)), Attr("else_branch", ir::GraphBox(other))});
   b.Node("Relu", {"picked"}, {"y"}).Output("y");
   b.edit().MoveBefore(model.graph.value(b.Get("late")).producer, {});
   EXPECT_EQ(assize::testing::Ops(model.graph), "If Relu Exp");
@@ -98,7 +105,8 @@ TEST(NotExecutable, ListsEachUnknownOpOnceAlsoInsideSubgraphs) {
   ir::Graph branch;
   GraphBuilder inner(branch);
   inner.Init("k", Floats({1}, {1})).Node("Hidden", {"k"}, {"r"}, {}, "com.example").Output("r");
-  b.Node("If", {"c"}, {"y"}, {Attr("then_branch", ir::GraphBox(branch)), Attr("else_branch", ir::GraphBox(branch))});
+  b.Node("If", {"c"}, {"y"},
+         {Attr("then_branch", ir::GraphBox(branch)), Attr("else_branch", ir::GraphBox(branch))});
   b.Output("b").Output("y");
   EXPECT_THAT(NotExecutable(model), ElementsAre("ai.onnx.Frobnicate(13)", "com.example.Hidden(3)"));
   EXPECT_THAT(NotExecutable(Dense()), ElementsAre());
@@ -124,7 +132,9 @@ TEST(WriteModel, AModelThatDoesNotVerifyLeavesTheOldFile) {
   TemporaryFolder folder;
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"N", "3"}).Node("Frobnicate", {"x"}, {"y"}, {}, "com.example").Output("y");  // of no opset
+  b.Input("x", {"N", "3"})
+      .Node("Frobnicate", {"x"}, {"y"}, {}, "com.example")
+      .Output("y");  // of no opset
   const auto nothing = WriteModel(model, folder / "out.onnx");
   EXPECT_TRUE(absl::IsInvalidArgument(nothing.status())) << Message(nothing.status());
   EXPECT_THAT(Listing(folder.path()), ElementsAre());

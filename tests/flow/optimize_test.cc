@@ -1,5 +1,5 @@
-// `opt` and what it shares with `build`: a pass that lies is caught and leaves a reproducer that shows it again; text
-// is judged before files are opened; whatever fails leaves nothing behind.
+// `opt` and what it shares with `build`: a pass that lies is caught and leaves a reproducer that
+// shows it again; text is judged before files are opened; whatever fails leaves nothing behind.
 #include "lib/flow/optimize.h"
 
 #include <sys/stat.h>
@@ -31,7 +31,9 @@ class OptimizeTest : public ::testing::Test {
     request.output = folder_ / "out.onnx";
     return request;
   }
-  StatusOr<OptimizeResult> Run(const std::string& pipeline) { return Optimize(Request(pipeline), NoProgress()); }
+  StatusOr<OptimizeResult> Run(const std::string& pipeline) {
+    return Optimize(Request(pipeline), NoProgress());
+  }
   std::vector<std::string> Temporary() { return Listing(folder_ / "tmp"); }
 
   TemporaryFolder folder_;
@@ -41,8 +43,9 @@ class OptimizeTest : public ::testing::Test {
 TEST_F(OptimizeTest, TheNumericCheckCatchesALyingPassAndNothingIsWritten) {
   const auto result = Run(kLiar);
   EXPECT_EQ(ExitCodeOf(result.status()), ExitCode::kOurBug) << Message(result.status());
-  EXPECT_THAT(Message(result.status()), ::testing::AllOf(HasSubstr("sabotage-wrong-math"), HasSubstr("bound"),
-                                                         HasSubstr("reproducer: " + (folder_ / "tmp/"))));
+  EXPECT_THAT(Message(result.status()),
+              ::testing::AllOf(HasSubstr("sabotage-wrong-math"), HasSubstr("bound"),
+                               HasSubstr("reproducer: " + (folder_ / "tmp/"))));
   EXPECT_FALSE(fs::exists(folder_ / "out.onnx"));
   // Without the check the same pass gets through: it is the check that catches it.
   OptimizeRequest unchecked = Request(kLiar);
@@ -61,11 +64,12 @@ TEST_F(OptimizeTest, AReproducerIsWholePrivateAndShowsTheFaultAgain) {
   EXPECT_THAT(Message(result.status()), HasSubstr(path));
   // The model, the failing pass and the seed; no rows of any data set.
   EXPECT_THAT(Listing(path), ElementsAre("model.onnx", "reproducer.json"));
-  EXPECT_EQ(Hex(ir::StructuralHash(Must(LoadModel(path + "/model.onnx")).model())), Hex(ir::StructuralHash(Dense())));
+  EXPECT_EQ(Hex(ir::StructuralHash(Must(LoadModel(path + "/model.onnx")).model())),
+            Hex(ir::StructuralHash(Dense())));
   const Json json = Must(ParseJson(Must(ReadFile(path + "/reproducer.json")), path));
   EXPECT_EQ(json.at("pipeline"), kLiar);
   EXPECT_EQ(json.at("seed"), 11);
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 077, 0u) << "only its owner may look inside";
 
@@ -82,7 +86,8 @@ TEST_F(OptimizeTest, AReproducerIsWholePrivateAndShowsTheFaultAgain) {
 TEST_F(OptimizeTest, AReproducerThatNeedsDataSaysHowToReplayIt) {
   fs::create_directory(folder_ / "r");
   fs::copy_file(folder_ / "m.onnx", folder_ / "r/model.onnx");
-  Must(WriteFileAtomic(folder_ / "r/reproducer.json", R"({"pipeline": "quantize-static", "seed": 0})"));
+  Must(WriteFileAtomic(folder_ / "r/reproducer.json",
+                       R"({"pipeline": "quantize-static", "seed": 0})"));
   const Status status = RunReproducer(folder_ / "r", NoProgress());
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
   EXPECT_THAT(Message(status), HasSubstr("--data"));
@@ -158,7 +163,8 @@ TEST_F(OptimizeTest, ArtifactsLieBesideTheOutput) {
   request.data.path = folder_ / "d.npz";
   const OptimizeResult result = Must(Optimize(request, NoProgress()));
   EXPECT_FALSE(result.artifacts.empty());
-  for (const std::string& name : result.artifacts) EXPECT_TRUE(fs::exists(folder_ / ("out.onnx.artifacts/" + name)));
+  for (const std::string& name : result.artifacts)
+    EXPECT_TRUE(fs::exists(folder_ / ("out.onnx.artifacts/" + name)));
   EXPECT_THAT(result.artifacts, ::testing::Contains("distill/student.onnx"));
 }
 
@@ -201,7 +207,8 @@ TEST_F(OptimizeTest, OpsThatWeCannotRunAreCarriedThrough) {
 }
 
 TEST(NormalizePipeline, PrintsBackWhatItParses) {
-  const std::string text = Must(NormalizePipeline(" simplify , quantize-static{ calibrator = percentile }"));
+  const std::string text =
+      Must(NormalizePipeline(" simplify , quantize-static{ calibrator = percentile }"));
   EXPECT_EQ(Must(NormalizePipeline(text)), text);
   EXPECT_THAT(text, HasSubstr("quantize-static{calibrator=percentile}"));
   EXPECT_EQ(ExitCodeOf(NormalizePipeline("simplify,").status()), ExitCode::kUsage);

@@ -1,4 +1,5 @@
-// Feeding a model in its own batch size: padding never shows, order is the rows', and a mismatch teaches.
+// Feeding a model in its own batch size: padding never shows, order is the rows', and a mismatch
+// teaches.
 #include "lib/flow/predict.h"
 
 #include "lib/flow/services.h"
@@ -22,7 +23,8 @@ std::vector<float> RowByRow(const data::Dataset& dataset, const std::vector<int6
 }
 
 TEST(Predict, EveryBatchSizeGivesTheSameRows) {
-  for (const std::vector<int64_t>& rows : {data::AllRows(10), std::vector<int64_t>{9, 0, 3, 3, 7}}) {
+  for (const std::vector<int64_t>& rows :
+       {data::AllRows(10), std::vector<int64_t>{9, 0, 3, 3, 7}}) {
     std::vector<float> first;
     for (const char* batch : {"1", "4", "10", "32", "N"}) {
       SCOPED_TRACE(batch);
@@ -32,7 +34,8 @@ TEST(Predict, EveryBatchSizeGivesTheSameRows) {
       const eval::Outputs outputs = Must(Predict(model, dataset, rows, "", "test", NoProgress()));
       EXPECT_EQ(outputs.rows, static_cast<int64_t>(rows.size()));
       EXPECT_EQ(outputs.width, 2);
-      EXPECT_THAT(outputs.values, ::testing::Pointwise(::testing::FloatNear(1e-5F), RowByRow(dataset, rows)));
+      EXPECT_THAT(outputs.values,
+                  ::testing::Pointwise(::testing::FloatNear(1e-5F), RowByRow(dataset, rows)));
       // Not a bit may depend on how rows are batched.
       if (first.empty()) first = outputs.values;
       EXPECT_EQ(outputs.values, first);
@@ -60,7 +63,8 @@ ir::Model Pass(ir::DType dtype) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
   b.Input("x", {"N", "3"}, dtype).Node("Identity", {"x"}, {"y"});
-  b.Output("y", ir::Type::TensorOf(dtype, std::vector<ir::Dim>{ir::Dim{{}, "N", {}}, ir::Dim{3, {}, {}}}));
+  b.Output("y", ir::Type::TensorOf(dtype,
+                                   std::vector<ir::Dim>{ir::Dim{{}, "N", {}}, ir::Dim{3, {}, {}}}));
   return model;
 }
 
@@ -79,14 +83,16 @@ TEST(Predict, OneDataSetServesAModelAndItsFloat16Twin) {
   data::Preprocessing declared;
   declared.dtype = data::DType::kF32;
   EXPECT_THAT(fed(wide, ir::DType::kFloat16, declared), HasSubstr("wants f16"));
-  EXPECT_THAT(fed(Must(data::Cast(wide, data::DType::kF64)), ir::DType::kFloat16), HasSubstr("wants f16"));
+  EXPECT_THAT(fed(Must(data::Cast(wide, data::DType::kF64)), ir::DType::kFloat16),
+              HasSubstr("wants f16"));
   // The answers are those of the rounded rows.
   data::Dataset dataset = Rows(wide);
   Must(BindToModel(dataset, Pass(ir::DType::kFloat16)));
   const eval::Outputs outputs =
       Must(Predict(Pass(ir::DType::kFloat16), dataset, data::AllRows(4), "", "test", NoProgress()));
   const data::Array rounded = Must(data::Cast(half, data::DType::kF32));
-  EXPECT_EQ(outputs.values, std::vector<float>(rounded.As<float>().begin(), rounded.As<float>().end()));
+  EXPECT_EQ(outputs.values,
+            std::vector<float>(rounded.As<float>().begin(), rounded.As<float>().end()));
 }
 
 TEST(Predict, StopsAtTheFirstBatchThatIsNotTaken) {
@@ -124,7 +130,8 @@ TEST(Predict, OutputsAreFoundByName) {
   const auto rows = data::AllRows(3);
   const eval::Outputs y = Must(Predict(model, dataset, rows, "y", "test", NoProgress()));
   const eval::Outputs hidden = Must(Predict(model, dataset, rows, "hidden", "test", NoProgress()));
-  for (size_t i = 0; i < y.values.size(); ++i) EXPECT_EQ(y.values[i], std::max(0.0F, hidden.values[i]));
+  for (size_t i = 0; i < y.values.size(); ++i)
+    EXPECT_EQ(y.values[i], std::max(0.0F, hidden.values[i]));
   const auto none = Predict(model, dataset, rows, "z", "test", NoProgress());
   EXPECT_TRUE(absl::IsNotFound(none.status()));
   EXPECT_EQ(Message(none.status()), "the model has no output \"z\"");
@@ -140,8 +147,9 @@ TEST(RunAll, WritesTheRowsAndNotThePadding) {
   ASSERT_EQ(arrays.size(), 2u);
   EXPECT_EQ(arrays.at("hidden").shape, (std::vector<int64_t>{10, 2}));
   const auto y = arrays.at("y").As<float>();
-  EXPECT_THAT(std::vector<float>(y.begin(), y.end()),
-              ::testing::Pointwise(::testing::FloatNear(1e-5F), RowByRow(dataset, data::AllRows(10))));
+  EXPECT_THAT(
+      std::vector<float>(y.begin(), y.end()),
+      ::testing::Pointwise(::testing::FloatNear(1e-5F), RowByRow(dataset, data::AllRows(10))));
 }
 
 // A model that wants [N,1,28,28], and images as they are stored.
@@ -160,7 +168,8 @@ TEST(BindToModel, AMismatchTeaches) {
   const Status status = BindToModel(dataset, Images());
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_EQ(Message(status),
-            "images: u8 [624,28,28], input \"x\" wants f32 [N,1,28,28]; try layout HW->NCHW, scale 1/255");
+            "images: u8 [624,28,28], input \"x\" wants f32 [N,1,28,28]; try layout HW->NCHW, scale "
+            "1/255");
 }
 
 TEST(BindToModel, WhatItTeachesWorks) {

@@ -1,5 +1,5 @@
-// The services behind passes: the engine and the reference agree, views show the rows that were chosen, and artifacts
-// land below their folder.
+// The services behind passes: the engine and the reference agree, views show the rows that were
+// chosen, and artifacts land below their folder.
 #include "lib/flow/services.h"
 
 #include "lib/flow/predict.h"
@@ -17,7 +17,8 @@ TEST(Tensors, EveryElementTypeOfNumPyGoesBothWays) {
     for (size_t at = 0; at < bytes.size(); ++at) bytes[at] = static_cast<std::byte>(at % 2);
     const data::Array array = Must(data::Array::FromBytes(dtype, {2, 3}, bytes));
     const ir::Tensor tensor = ToTensor(array);
-    EXPECT_EQ(ir::ShortNameOf(tensor.dtype()), data::DTypeName(dtype)) << "the two rooms' names agree";
+    EXPECT_EQ(ir::ShortNameOf(tensor.dtype()), data::DTypeName(dtype))
+        << "the two rooms' names agree";
     EXPECT_EQ(tensor.dims(), (ir::Shape{2, 3}));
     EXPECT_EQ(tensor.bytes().data(), array.bytes.data()) << "a view, not a copy";
     const data::Array back = Must(ToArray(tensor));
@@ -36,7 +37,8 @@ TEST(Tensors, TheViewKeepsItsMemoryAlive) {
 }
 
 TEST(Tensors, TypesThatNumPyLacksAreRefusedByName) {
-  const ir::Tensor tensor = ir::Tensor::FromBytes(ir::DType::kBfloat16, {1}, std::vector<std::byte>(2));
+  const ir::Tensor tensor =
+      ir::Tensor::FromBytes(ir::DType::kBfloat16, {1}, std::vector<std::byte>(2));
   const auto array = ToArray(tensor);
   ASSERT_TRUE(absl::IsInvalidArgument(array.status()));
   EXPECT_THAT(Message(array.status()), HasSubstr("bfloat16"));
@@ -80,7 +82,8 @@ TEST(Evaluators, SayWhichOpTheyCannotRun) {
 TEST(Evaluators, TheMemoryLimitHolds) {
   EngineEvaluator engine(16);  // bytes: less than one row
   const auto runner = engine.Prepare(Dense(), {"y"});
-  const Status status = runner.ok() ? (*runner)->Run({{"x", ToTensor(Values(64))}}).status() : runner.status();
+  const Status status =
+      runner.ok() ? (*runner)->Run({{"x", ToTensor(Values(64))}}).status() : runner.status();
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << Message(status);
 }
 

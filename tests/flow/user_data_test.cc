@@ -1,4 +1,5 @@
-// `--data`, `--input` and `--labels`: which array feeds what, and what the messages say when none fits.
+// `--data`, `--input` and `--labels`: which array feeds what, and what the messages say when none
+// fits.
 #include "lib/flow/user_data.h"
 
 #include "tests/flow/flow_testing.h"
@@ -12,7 +13,9 @@ std::string Npz(const TemporaryFolder& folder, const std::map<std::string, data:
   return path;
 }
 
-data::Array Labels(int64_t n) { return data::Array::Of<int64_t>({n}, std::vector<int64_t>(static_cast<size_t>(n), 1)); }
+data::Array Labels(int64_t n) {
+  return data::Array::Of<int64_t>({n}, std::vector<int64_t>(static_cast<size_t>(n), 1));
+}
 
 // The model's input is "x" in Dense; here it has a longer name.
 ir::Model Named(const std::string& input) {
@@ -35,8 +38,10 @@ TEST(UserData, TakesTheInputsNameOrXAndLabelsUnderY) {
 
 TEST(UserData, MapsOtherNames) {
   TemporaryFolder folder;
-  const std::string path = Npz(folder, {{"train_x", Values(5)}, {"train_y", Labels(5)}, {"x", Values(2)}});
-  const data::Dataset dataset = Must(LoadUserData({path, {{"x", "train_x"}}, "train_y"}, Named("x")));
+  const std::string path =
+      Npz(folder, {{"train_x", Values(5)}, {"train_y", Labels(5)}, {"x", Values(2)}});
+  const data::Dataset dataset =
+      Must(LoadUserData({path, {{"x", "train_x"}}, "train_y"}, Named("x")));
   EXPECT_EQ(dataset.rows(), 5);
   EXPECT_EQ(Must(dataset.ClassLabels(data::AllRows(5))).size(), 5u);
 }
@@ -65,12 +70,14 @@ TEST(UserData, AMismatchNamesTheFileAndTeaches) {
   GraphBuilder b(model.graph);
   b.Input("x", {"N", "1", "28", "28"}).Node("Relu", {"x"}, {"y"}).Output("y");
   const std::string path =
-      Npz(folder, {{"images", data::Array::Of<uint8_t>({2, 28, 28}, std::vector<uint8_t>(2 * 28 * 28))}});
+      Npz(folder,
+          {{"images", data::Array::Of<uint8_t>({2, 28, 28}, std::vector<uint8_t>(2 * 28 * 28))}});
   const auto wrong = LoadUserData({path, {{"x", "images"}}, {}}, model);
   EXPECT_TRUE(absl::IsInvalidArgument(wrong.status()));
   EXPECT_THAT(Message(wrong.status()),
-              ::testing::EndsWith("data.npz: images: u8 [2,28,28], input \"x\" wants f32 [N,1,28,28]; try layout "
-                                  "HW->NCHW, scale 1/255"));
+              ::testing::EndsWith(
+                  "data.npz: images: u8 [2,28,28], input \"x\" wants f32 [N,1,28,28]; try layout "
+                  "HW->NCHW, scale 1/255"));
 }
 
 TEST(UserData, LabelsOfAnotherLengthNameBothNumbers) {

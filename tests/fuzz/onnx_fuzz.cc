@@ -1,7 +1,9 @@
-// Untrusted models: whatever is accepted must export, come back equal, and export to the same bytes.
+// Untrusted models: whatever is accepted must export, come back equal, and export to the same
+// bytes.
 //
-// The mutator knows the wire format: half of the time it changes the payload of one nested field and writes the
-// lengths around it anew, so that most inputs get past the scan. Run: build/fuzz/tests/fuzz/onnx_fuzz.
+// The mutator knows the wire format: half of the time it changes the payload of one nested field
+// and writes the lengths around it anew, so that most inputs get past the scan. Run:
+// build/fuzz/tests/fuzz/onnx_fuzz.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -27,7 +29,7 @@ void Require(bool holds) {
 
 // Splits a message into its fields; false when it is not one.
 struct Piece {
-  int number = 0;              // of a length-delimited field, else 0
+  int number = 0;  // of a length-delimited field, else 0
   std::string_view whole, payload;
 };
 
@@ -67,7 +69,7 @@ class Mutator {
       if (i != chosen) {
         out += piece.whole;
       } else if (action == 0) {
-        continue;                               // dropped
+        continue;  // dropped
       } else if (action == 1) {
         out += piece.whole;
         out += pieces[Below(pieces.size())].whole;  // another one twice
@@ -97,10 +99,10 @@ class Mutator {
 
 }  // namespace
 
-extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) {
   if (seed % 2 == 0) return LLVMFuzzerMutate(data, size, max_size);
-  const std::string changed =
-      Mutator(seed).Mutate({reinterpret_cast<const char*>(data), size}, 0);
+  const std::string changed = Mutator(seed).Mutate({reinterpret_cast<const char*>(data), size}, 0);
   const size_t made = std::min(changed.size(), max_size);
   std::memcpy(data, changed.data(), made);
   return made;

@@ -20,7 +20,7 @@ Attribute Number(const std::string& name, Attribute::Value value) {
   return attribute;
 }
 
-Model Sample() {
+Model HashedModel() {
   Model model;
   model.ir_version = 9;
   model.opset_imports = {{"", 19, ""}};
@@ -148,9 +148,9 @@ const std::vector<Change>& Changes() {
 }
 
 TEST(StructuralHash, EveryChangeGivesAnotherHash) {
-  std::map<std::string, std::string> seen = {{Hex(StructuralHash(Sample())), "nothing"}};
+  std::map<std::string, std::string> seen = {{Hex(StructuralHash(HashedModel())), "nothing"}};
   for (const Change& change : Changes()) {
-    Model model = Sample();
+    Model model = HashedModel();
     Editor edit(model.graph);
     const NodeRef first = model.graph.first_node();
     change.make(model, edit, first, model.graph.FindValue("a"));
@@ -160,15 +160,15 @@ TEST(StructuralHash, EveryChangeGivesAnotherHash) {
 }
 
 TEST(StructuralHash, ACopyHashesTheSame) {
-  const Model model = Sample();
+  const Model model = HashedModel();
   const Model copy = model;
   EXPECT_EQ(StructuralHash(model), StructuralHash(copy));
-  EXPECT_EQ(StructuralHash(Sample()), StructuralHash(Sample()));
+  EXPECT_EQ(StructuralHash(HashedModel()), StructuralHash(HashedModel()));
 }
 
 TEST(StructuralHash, SlotsAndTheOrderOfUsesDoNotCount) {
-  Model plain = Sample();
-  Model worked = Sample();
+  Model plain = HashedModel();
+  Model worked = HashedModel();
   GraphMaker make(worked.graph);
   // Slots are taken and freed, uses are dropped and added again.
   const NodeRef extra = make.Node("Extra", {"x", "a"}, {"e"});
@@ -183,8 +183,8 @@ TEST(StructuralHash, SlotsAndTheOrderOfUsesDoNotCount) {
 }
 
 TEST(StructuralHash, OwnedBytesAndViewsAreTheSame) {
-  Model model = Sample();
-  Model viewed = Sample();
+  Model model = HashedModel();
+  Model viewed = HashedModel();
   auto owner = std::make_shared<std::vector<float>>(std::vector<float>{1, 2});
   Editor(viewed.graph)
       .ReplaceInitializer(

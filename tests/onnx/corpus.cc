@@ -16,7 +16,8 @@ std::vector<std::string> ModelsBelow(const std::string& folder) {
   std::vector<std::string> models;
   if (folder.empty() || !fs::is_directory(folder)) return models;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.path().extension() == ".onnx" && entry.is_regular_file()) models.push_back(entry.path().string());
+    if (entry.path().extension() == ".onnx" && entry.is_regular_file())
+      models.push_back(entry.path().string());
   }
   std::sort(models.begin(), models.end());
   return models;
@@ -43,7 +44,8 @@ std::string NodeCases() {
   static const std::string folder = [] {
     const std::string path = std::string(ASSIZE_SOURCE_DIR) + "/.deps/node-cases";
     if (!OraclePython().empty()) {
-      const std::string command = OraclePython() + " " + ASSIZE_SOURCE_DIR + "/scripts/make_node_cases.py >/dev/null";
+      const std::string command =
+          OraclePython() + " " + ASSIZE_SOURCE_DIR + "/scripts/make_node_cases.py >/dev/null";
       if (std::system(command.c_str()) != 0) return std::string();
     }
     return fs::is_directory(path) ? path : std::string();
@@ -51,7 +53,9 @@ std::string NodeCases() {
   return folder;
 }
 
-std::string ModelCases() { return NodeCases().empty() ? "" : std::string(ASSIZE_SOURCE_DIR) + "/.deps/model-cases"; }
+std::string ModelCases() {
+  return NodeCases().empty() ? "" : std::string(ASSIZE_SOURCE_DIR) + "/.deps/model-cases";
+}
 
 bool InCi() {
   const char* ci = std::getenv("CI");

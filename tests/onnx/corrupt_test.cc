@@ -1,6 +1,6 @@
-// A seeded corpus of damage: truncations, flipped bytes, exchanged lengths, random bytes. Nothing may crash or hang;
-// what is refused names the file; what is accepted must export and come back equal. Run under the sanitizers by the
-// dev preset.
+// A seeded corpus of damage: truncations, flipped bytes, exchanged lengths, random bytes. Nothing
+// may crash or hang; what is refused names the file; what is accepted must export and come back
+// equal. Run under the sanitizers by the dev preset.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -58,24 +58,33 @@ void Try(const std::string& bytes, const std::string& what, Tally& tally) {
 
 std::vector<std::pair<std::string, std::string>> Seeds() {
   std::vector<std::pair<std::string, std::string>> seeds;
-  const Wire attributes = Wire()
-                              .Sub(5, Wire().Text(1, "f").Int(20, 1).Float(2, 1))
-                              .Sub(5, Wire().Text(1, "is").Int(20, 7).Int(8, 1).Int(8, -1))
-                              .Sub(5, Wire().Text(1, "t").Int(20, 4).Sub(5, Tensor("t", 22, {3}, "ab")))
-                              .Sub(5, Wire().Text(1, "g").Int(20, 5).Sub(6, ReluGraph()))
-                              .Sub(5, Wire().Text(1, "tp").Int(20, 13).Sub(14, Wire().Sub(4, Wire().Sub(1, TensorType(1, {2}))))
-                              );
-  const Wire full = ModelOf(ReluGraph(Wire()
-                                          .Sub(1, Node("A", {"x", "", "y"}, {"p", "q"}).Raw(attributes.bytes()))
-                                          .Sub(5, Tensor("w", 1, {2}, "12345678"))
-                                          .Sub(13, ValueInfo("p", TensorType(1, {2})))))
-                        .Sub(25, Wire().Text(1, "F").Text(10, "d").Text(4, "a").Text(5, "b").Sub(9, Opset(1)).Sub(
-                                     7, Node("Relu", {"a"}, {"b"})))
-                        .Sub(14, Pair("k", "v"));
+  const Wire attributes =
+      Wire()
+          .Sub(5, Wire().Text(1, "f").Int(20, 1).Float(2, 1))
+          .Sub(5, Wire().Text(1, "is").Int(20, 7).Int(8, 1).Int(8, -1))
+          .Sub(5, Wire().Text(1, "t").Int(20, 4).Sub(5, Tensor("t", 22, {3}, "ab")))
+          .Sub(5, Wire().Text(1, "g").Int(20, 5).Sub(6, ReluGraph()))
+          .Sub(5, Wire().Text(1, "tp").Int(20, 13).Sub(
+                      14, Wire().Sub(4, Wire().Sub(1, TensorType(1, {2})))));
+  const Wire full =
+      ModelOf(ReluGraph(Wire()
+                            .Sub(1, Node("A", {"x", "", "y"}, {"p", "q"}).Raw(attributes.bytes()))
+                            .Sub(5, Tensor("w", 1, {2}, "12345678"))
+                            .Sub(13, ValueInfo("p", TensorType(1, {2})))))
+          .Sub(25, Wire()
+                       .Text(1, "F")
+                       .Text(10, "d")
+                       .Text(4, "a")
+                       .Text(5, "b")
+                       .Sub(9, Opset(1))
+                       .Sub(7, Node("Relu", {"a"}, {"b"})))
+          .Sub(14, Pair("k", "v"));
   seeds.emplace_back("built", full.bytes());
-  for (const char* name : {"test_loop11", "test_if_seq", "test_sequence_map_add_1_sequence_1_tensor_expanded",
-                           "test_gemm_default_scalar_bias", "test_dequantizelinear_int4", "test_constant"}) {
-    const std::string bytes = NodeCases().empty() ? "" : ReadAll(NodeCases() + "/" + name + "/model.onnx");
+  for (const char* name :
+       {"test_loop11", "test_if_seq", "test_sequence_map_add_1_sequence_1_tensor_expanded",
+        "test_gemm_default_scalar_bias", "test_dequantizelinear_int4", "test_constant"}) {
+    const std::string bytes =
+        NodeCases().empty() ? "" : ReadAll(NodeCases() + "/" + name + "/model.onnx");
     if (!bytes.empty()) seeds.emplace_back(name, bytes);
   }
   return seeds;
@@ -87,8 +96,8 @@ TEST(Corrupt, EveryTruncation) {
     for (size_t size = 0; size < bytes.size(); ++size) {
       Try(bytes.substr(0, size), name + " cut at " + std::to_string(size), tally);
     }
-    // Cuts between two top-level fields leave a shorter message that protobuf cannot tell from a whole one; all
-    // others must be refused.
+    // Cuts between two top-level fields leave a shorter message that protobuf cannot tell from a
+    // whole one; all others must be refused.
     EXPECT_GT(tally.refused, tally.accepted) << name;
   }
 }
@@ -118,18 +127,29 @@ TEST(Corrupt, FlippedAndReplacedBytes) {
       for (size_t c = 0; c < changes; ++c) {
         const size_t at = random.Below(bad.size());
         switch (random.Below(5)) {
-          case 0: bad[at] = static_cast<char>(bad[at] ^ (1 << random.Below(8))); break;
-          case 1: bad[at] = static_cast<char>(random.Next()); break;
-          case 2: bad[at] = static_cast<char>(0xff); break;
-          case 3: bad.insert(at, 1, static_cast<char>(random.Next())); break;
-          default: bad.erase(at, 1 + random.Below(3)); break;
+          case 0:
+            bad[at] = static_cast<char>(bad[at] ^ (1 << random.Below(8)));
+            break;
+          case 1:
+            bad[at] = static_cast<char>(random.Next());
+            break;
+          case 2:
+            bad[at] = static_cast<char>(0xff);
+            break;
+          case 3:
+            bad.insert(at, 1, static_cast<char>(random.Next()));
+            break;
+          default:
+            bad.erase(at, 1 + random.Below(3));
+            break;
         }
         if (bad.empty()) bad = "\n";
       }
       Try(bad, fmt::format("{} mutation {}", name, i), tally);
     }
     EXPECT_GT(tally.refused, 500) << name;
-    EXPECT_GT(tally.accepted, 10) << name << ": the mutations prove little when none survives the scan";
+    EXPECT_GT(tally.accepted, 10) << name
+                                  << ": the mutations prove little when none survives the scan";
   }
 }
 
@@ -140,7 +160,8 @@ TEST(Corrupt, SplicedModels) {
   for (int i = 0; i < 2000; ++i) {
     const std::string& a = seeds[random.Below(seeds.size())].second;
     const std::string& b = seeds[random.Below(seeds.size())].second;
-    Try(a.substr(0, random.Below(a.size())) + b.substr(random.Below(b.size())), fmt::format("splice {}", i), tally);
+    Try(a.substr(0, random.Below(a.size())) + b.substr(random.Below(b.size())),
+        fmt::format("splice {}", i), tally);
   }
   EXPECT_GT(tally.refused, 500);
 }
@@ -158,8 +179,8 @@ TEST(Corrupt, RandomBytes) {
 
 TEST(Corrupt, SpecialFiles) {
   const TemporaryFolder folder;
-  for (const std::string& path : {std::string("/dev/zero"), folder.path(), folder.path() + "/absent.onnx",
-                                  folder.Write("empty.onnx", "")}) {
+  for (const std::string& path : {std::string("/dev/zero"), folder.path(),
+                                  folder.path() + "/absent.onnx", folder.Write("empty.onnx", "")}) {
     const auto imported = ImportFile(path);
     ASSERT_FALSE(imported.ok()) << path;
     EXPECT_THAT(Message(imported.status()), HasSubstr(path));

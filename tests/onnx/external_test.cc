@@ -1,5 +1,5 @@
-// External data: the rules that keep a model inside its folder, bounds, and the export's layout. Each refusal here is
-// an attack that worked on a loader in the past.
+// External data: the rules that keep a model inside its folder, bounds, and the export's layout.
+// Each refusal here is an attack that worked on a loader in the past.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -38,7 +38,8 @@ class ExternalData : public ::testing::Test {
     folder_.Write("m-evil/w.bin", "0123456789");
   }
   // Imports a model whose one initializer has these entries, four bytes of uint8.
-  StatusOr<Imported> Import(const std::vector<std::pair<std::string, std::string>>& entries, bool sealed = false) {
+  StatusOr<Imported> Import(const std::vector<std::pair<std::string, std::string>>& entries,
+                            bool sealed = false) {
     return ImportGraph(ReluGraph(Wire().Sub(5, External("w", {4}, entries))), sealed);
   }
   StatusOr<Imported> ImportGraph(const Wire& graph, bool sealed = false) {
@@ -46,7 +47,8 @@ class ExternalData : public ::testing::Test {
     options.sealed = sealed;
     return ImportFile(folder_.Write("m/model.onnx", ModelOf(graph).bytes()), options);
   }
-  void Refused(const std::vector<std::pair<std::string, std::string>>& entries, const std::string& message) {
+  void Refused(const std::vector<std::pair<std::string, std::string>>& entries,
+               const std::string& message) {
     const auto imported = Import(entries);
     ASSERT_FALSE(imported.ok()) << message;
     EXPECT_THAT(Message(imported.status()), HasSubstr(message));
@@ -73,7 +75,8 @@ TEST_F(ExternalData, IsReadAndNamed) {
 }
 
 TEST_F(ExternalData, LocationsThatLeadOutAreRefused) {
-  for (const std::string location : {"../secret", "a/../../secret", "../m-evil/w.bin", "sub/..", ".."}) {
+  for (const std::string location :
+       {"../secret", "a/../../secret", "../m-evil/w.bin", "sub/..", ".."}) {
     Refused({{"location", location}}, "leads out with \"..\"");
   }
   Refused({{"location", "/etc/passwd"}}, "is absolute");
@@ -111,7 +114,8 @@ TEST_F(ExternalData, NumbersAreExact) {
   Refused({{"location", "w.bin"}, {"length", "5"}}, "length is 5, expected 4");
   Refused({{"location", "w.bin"}, {"length", "1000000000000000"}}, "expected 4");
   Refused({{"location", "w.bin"}, {"offset", "7"}, {"length", "4"}}, "but the file has 10");
-  Refused({{"location", "w.bin"}, {"offset", "18446744073709551615"}, {"length", "4"}}, "but the file has 10");
+  Refused({{"location", "w.bin"}, {"offset", "18446744073709551615"}, {"length", "4"}},
+          "but the file has 10");
   Refused({{"location", "w.bin"}}, "the rest of the file counts, 10 bytes, expected 4");
   EXPECT_TRUE(Import({{"location", "w.bin"}, {"offset", "6"}}).ok());
 }
@@ -134,10 +138,13 @@ TEST_F(ExternalData, IsCheckedEverywhere) {
   const std::vector<Wire> graphs = {
       ReluGraph(Wire().Sub(5, bad)),
       ReluGraph(Wire().Sub(1, constant)),
-      ReluGraph(Wire().Sub(15, Wire().Sub(1, bad).Sub(2, Tensor("", 7, {4}, std::string(32, '\0'))).Int(3, 9))),
+      ReluGraph(Wire().Sub(
+          15, Wire().Sub(1, bad).Sub(2, Tensor("", 7, {4}, std::string(32, '\0'))).Int(3, 9))),
       ReluGraph(Wire().Sub(15, Wire().Sub(1, values).Sub(2, bad_indices).Int(3, 9))),
-      ReluGraph(Wire().Sub(1, Node("If", {"x"}, {"z"}).Sub(5, Wire().Text(1, "b").Int(20, 5).Sub(6, subgraph)))),
-      ReluGraph(Wire().Sub(1, Node("A", {"x"}, {"z"}).Sub(5, Wire().Text(1, "ts").Int(20, 9).Sub(10, bad)))),
+      ReluGraph(Wire().Sub(
+          1, Node("If", {"x"}, {"z"}).Sub(5, Wire().Text(1, "b").Int(20, 5).Sub(6, subgraph)))),
+      ReluGraph(Wire().Sub(
+          1, Node("A", {"x"}, {"z"}).Sub(5, Wire().Text(1, "ts").Int(20, 9).Sub(10, bad)))),
   };
   for (const Wire& graph : graphs) {
     const auto imported = ImportGraph(graph);
@@ -145,7 +152,8 @@ TEST_F(ExternalData, IsCheckedEverywhere) {
     EXPECT_THAT(Message(imported.status()), HasSubstr("leads out"));
   }
   const Wire function = Wire().Text(1, "F").Text(10, "d").Sub(9, Opset(17)).Sub(7, constant);
-  const auto imported = ImportFile(folder_.Write("m/model.onnx", ModelOf(ReluGraph()).Sub(25, function).bytes()));
+  const auto imported =
+      ImportFile(folder_.Write("m/model.onnx", ModelOf(ReluGraph()).Sub(25, function).bytes()));
   ASSERT_FALSE(imported.ok());
   EXPECT_THAT(Message(imported.status()), HasSubstr("leads out"));
 }
@@ -160,15 +168,17 @@ TEST_F(ExternalData, LimitCountsAllFiles) {
   options.limits.max_external_bytes = 20;
   EXPECT_TRUE(ImportFile(path, options).ok());
   options.limits.max_external_bytes = 19;
-  EXPECT_THAT(Message(ImportFile(path, options).status()), HasSubstr("limit max_external_bytes of 19"));
+  EXPECT_THAT(Message(ImportFile(path, options).status()),
+              HasSubstr("limit max_external_bytes of 19"));
 }
 
 TEST_F(ExternalData, ExportKeepsItOutsideAndComesBack) {
   folder_.Write("m/w.bin", std::string(3000, 'w'));
-  const Wire graph = ReluGraph(Wire()
-                                   .Sub(5, External("w", {2000}, {{"location", "w.bin"}, {"length", "2000"}}))
-                                   .Sub(5, External("v", {1000}, {{"location", "w.bin"}, {"offset", "2000"}}))
-                                   .Sub(5, Tensor("inside", 2, {4}, "abcd")));
+  const Wire graph =
+      ReluGraph(Wire()
+                    .Sub(5, External("w", {2000}, {{"location", "w.bin"}, {"length", "2000"}}))
+                    .Sub(5, External("v", {1000}, {{"location", "w.bin"}, {"offset", "2000"}}))
+                    .Sub(5, Tensor("inside", 2, {4}, "abcd")));
   const auto imported = ImportGraph(graph);
   ASSERT_TRUE(imported.ok()) << Message(imported.status());
   const std::string target = folder_.path() + "/out/copy.onnx";
@@ -189,8 +199,8 @@ TEST_F(ExternalData, ExportKeepsItOutsideAndComesBack) {
 // Writing beside the source must not damage the source.
 TEST_F(ExternalData, ExportLeavesOtherModelsDataAlone) {
   folder_.Write("m/w.bin", std::string(3000, 'w') + "tail");
-  const auto imported = ImportGraph(ReluGraph(
-      Wire().Sub(5, External("w", {2000}, {{"location", "w.bin"}, {"offset", "4"}, {"length", "2000"}}))));
+  const auto imported = ImportGraph(ReluGraph(Wire().Sub(
+      5, External("w", {2000}, {{"location", "w.bin"}, {"offset", "4"}, {"length", "2000"}}))));
   ASSERT_TRUE(imported.ok()) << Message(imported.status());
   const std::string before = ReadAll(folder_.path() + "/m/w.bin");
   const auto written = ExportFile(imported->model, folder_.path() + "/m/other.onnx");

@@ -16,15 +16,23 @@ using ::testing::HasSubstr;
 Wire FullModel() {
   const Wire type = TensorType(1, {2});
   const Wire device = Wire().Text(1, "cfg").Int(3, 2).Sub(2, Wire().Text(1, "x").Int(2, 0));
-  const Wire named_type = Wire().Text(6, "IMAGE").Sub(
-      1, Wire().Int(1, 1).Sub(2, Wire().Sub(1, Wire().Text(2, "N").Text(3, "BATCH")).Sub(1, Wire()).Sub(1, Wire().Int(1, 0))));
+  const Wire named_type =
+      Wire()
+          .Text(6, "IMAGE")
+          .Sub(1, Wire().Int(1, 1).Sub(2, Wire()
+                                              .Sub(1, Wire().Text(2, "N").Text(3, "BATCH"))
+                                              .Sub(1, Wire())
+                                              .Sub(1, Wire().Int(1, 0))));
   const Wire subgraph = Wire()
                             .Text(2, "then")
                             .Sub(1, Node("Add", {"outer", "x"}, {"inner"}))
                             .Sub(12, Wire().Text(1, "inner"));
-  const Wire nested = Wire().Text(2, "wrap").Sub(
-      1, Node("If", {"cond"}, {"r"}).Sub(5, Wire().Text(1, "then_branch").Int(20, 5).Sub(6, subgraph)))
-      .Sub(12, Wire().Text(1, "r"));
+  const Wire nested =
+      Wire()
+          .Text(2, "wrap")
+          .Sub(1, Node("If", {"cond"}, {"r"})
+                      .Sub(5, Wire().Text(1, "then_branch").Int(20, 5).Sub(6, subgraph)))
+          .Sub(12, Wire().Text(1, "r"));
   const Wire graph =
       Wire()
           .Text(2, "main")
@@ -35,32 +43,50 @@ Wire FullModel() {
           .Sub(11, ValueInfo("cond", TensorType(9, {})))
           .Sub(11, ValueInfo("w", type))
           .Sub(11, ValueInfo("img", named_type))
-          .Sub(11, ValueInfo("seq", Wire().Sub(4, Wire().Sub(1, Wire().Sub(9, Wire().Sub(1, Wire().Sub(1, Wire().Int(1, 1))))))))
-          .Sub(11, ValueInfo("map", Wire().Sub(5, Wire().Int(1, 8).Sub(2, Wire().Sub(8, Wire().Int(1, 11))))))
+          .Sub(11,
+               ValueInfo(
+                   "seq",
+                   Wire().Sub(
+                       4, Wire().Sub(
+                              1, Wire().Sub(9, Wire().Sub(1, Wire().Sub(1, Wire().Int(1, 1))))))))
+          .Sub(11, ValueInfo("map", Wire().Sub(5, Wire().Int(1, 8).Sub(
+                                                      2, Wire().Sub(8, Wire().Int(1, 11))))))
           .Sub(11, ValueInfo("opaque", Wire().Sub(7, Wire().Text(1, "d").Text(2, "n"))))
-          .Sub(5, Tensor("w", 1, {2}, std::string_view("\x00\x00\x80\x3f\x00\x00\x00\x40", 8)).Text(12, "tensor doc"))
-          .Sub(1, Node("Relu", {"x"}, {"outer"}).Text(3, "relu").Text(6, "node doc").Sub(9, Pair("nk", "nv")).Sub(10, device).Int(77, 3))
+          .Sub(5, Tensor("w", 1, {2}, std::string_view("\x00\x00\x80\x3f\x00\x00\x00\x40", 8))
+                      .Text(12, "tensor doc"))
+          .Sub(1, Node("Relu", {"x"}, {"outer"})
+                      .Text(3, "relu")
+                      .Text(6, "node doc")
+                      .Sub(9, Pair("nk", "nv"))
+                      .Sub(10, device)
+                      .Int(77, 3))
           .Sub(1, Node("Clip", {"outer", "", "w"}, {"y", "", ""}))
-          .Sub(1, Node("If", {"cond"}, {"z"}).Sub(5, Wire().Text(1, "then_branch").Int(20, 5).Sub(6, nested)))
-          .Sub(1, Node("F", {"x"}, {"f"}).Text(7, "local").Text(8, "ov").Sub(5, Wire().Text(1, "empty").Int(20, 7)))
+          .Sub(1, Node("If", {"cond"}, {"z"})
+                      .Sub(5, Wire().Text(1, "then_branch").Int(20, 5).Sub(6, nested)))
+          .Sub(1, Node("F", {"x"}, {"f"})
+                      .Text(7, "local")
+                      .Text(8, "ov")
+                      .Sub(5, Wire().Text(1, "empty").Int(20, 7)))
           .Sub(13, Wire(ValueInfo("outer", type)).Text(3, "value doc"))
           .Sub(13, ValueInfo("stale", type))
           .Sub(12, ValueInfo("y", type))
           .Sub(12, ValueInfo("z", type))
           .Int(500, 1);
-  const Wire function = Wire()
-                            .Text(1, "F")
-                            .Text(10, "local")
-                            .Text(13, "ov")
-                            .Text(4, "a")
-                            .Text(5, "b")
-                            .Text(6, "alpha")
-                            .Sub(11, Wire().Text(1, "beta").Int(20, 1).Float(2, 0.5f))
-                            .Sub(7, Node("Elu", {"a"}, {"b"}).Sub(5, Wire().Text(1, "alpha").Int(20, 1).Text(21, "alpha")))
-                            .Sub(9, Opset(17))
-                            .Sub(12, ValueInfo("a", type))
-                            .Sub(14, Pair("fk", "fv"))
-                            .Text(8, "function doc");
+  const Wire function =
+      Wire()
+          .Text(1, "F")
+          .Text(10, "local")
+          .Text(13, "ov")
+          .Text(4, "a")
+          .Text(5, "b")
+          .Text(6, "alpha")
+          .Sub(11, Wire().Text(1, "beta").Int(20, 1).Float(2, 0.5f))
+          .Sub(7, Node("Elu", {"a"}, {"b"})
+                      .Sub(5, Wire().Text(1, "alpha").Int(20, 1).Text(21, "alpha")))
+          .Sub(9, Opset(17))
+          .Sub(12, ValueInfo("a", type))
+          .Sub(14, Pair("fk", "fv"))
+          .Text(8, "function doc");
   return ModelOf(graph, 10, 22)
       .Sub(8, Opset(1, "local"))
       .Sub(8, Opset(3, "ai.onnx.ml"))
@@ -71,7 +97,9 @@ Wire FullModel() {
       .Text(6, "model doc")
       .Sub(14, Pair("mk", "mv"))
       .Sub(14, Pair("mk", "again"))
-      .Sub(20, Wire().Sub(2, ReluGraph(Wire().Sub(5, Tensor("t", 2, {3}, "abc")))).Sub(4, Pair("w", "y")))
+      .Sub(20, Wire()
+                   .Sub(2, ReluGraph(Wire().Sub(5, Tensor("t", 2, {3}, "abc"))))
+                   .Sub(4, Pair("w", "y")))
       .Sub(25, function)
       .Sub(26, Wire().Text(1, "cfg").Int(2, 2).Text(3, "a").Text(3, "b"))
       .Text(300, "unknown");
@@ -84,9 +112,11 @@ TEST(Graph, KeepsEveryField) {
   ASSERT_TRUE(exported.ok());
   // Every text that the source holds is in what we write.
   for (const std::string text :
-       {"graph doc", "gk", "gv", "SCALE_TENSOR", "input doc", "ik", "iv", "IMAGE", "BATCH", "tensor doc", "node doc",
-        "nk", "nv", "cfg", "value doc", "stale", "inner", "then", "wrap", "ov", "alpha", "beta", "fk", "function doc",
-        "producer", "org.example", "model doc", "mk", "again", "unknown", "abc", "opaque"}) {
+       {"graph doc", "gk",      "gv",           "SCALE_TENSOR", "input doc",   "ik",        "iv",
+        "IMAGE",     "BATCH",   "tensor doc",   "node doc",     "nk",          "nv",        "cfg",
+        "value doc", "stale",   "inner",        "then",         "wrap",        "ov",        "alpha",
+        "beta",      "fk",      "function doc", "producer",     "org.example", "model doc", "mk",
+        "again",     "unknown", "abc",          "opaque"}) {
     EXPECT_THAT(exported->model, HasSubstr(text));
   }
   const auto again = ImportBytes(exported->model, "full");
@@ -148,44 +178,69 @@ TEST(Graph, RefusesWhatCannotBeBuilt) {
   const Wire relu = Node("Relu", {"x"}, {"z"});
   const auto with = [&](const Wire& more) { return ModelOf(ReluGraph(more)); };
   const auto function = [](const std::string& name, const std::string& calls) {
-    return Wire().Text(1, name).Text(10, "d").Sub(9, Opset(1, "d")).Sub(7, Node(calls, {}, {"o"}).Text(7, "d"));
+    return Wire()
+        .Text(1, name)
+        .Text(10, "d")
+        .Sub(9, Opset(1, "d"))
+        .Sub(7, Node(calls, {}, {"o"}).Text(7, "d"));
   };
-  const Wire hidden_call = Wire().Text(1, "H").Text(10, "d").Sub(9, Opset(1, "d")).Sub(
-      7, Node("If", {"c"}, {"o"}).Sub(
-             5, Wire().Text(1, "b").Int(20, 5).Sub(6, Wire().Sub(1, Node("H", {}, {"q"}).Text(7, "d")))));
+  const Wire hidden_call =
+      Wire()
+          .Text(1, "H")
+          .Text(10, "d")
+          .Sub(9, Opset(1, "d"))
+          .Sub(7, Node("If", {"c"}, {"o"})
+                      .Sub(5, Wire().Text(1, "b").Int(20, 5).Sub(
+                                  6, Wire().Sub(1, Node("H", {}, {"q"}).Text(7, "d")))));
   const std::vector<Bad> cases = {
       {"output twice", with(Wire().Sub(1, relu).Sub(1, relu)), "output \"z\" is defined already"},
-      {"output twice in one node", with(Wire().Sub(1, Node("Split", {"x"}, {"a", "a"}))), "output \"a\""},
-      {"output named as an input", with(Wire().Sub(1, Node("Relu", {"y"}, {"x"}))), "output \"x\" is defined already"},
-      {"initializer twice", with(Wire().Sub(5, Tensor("w", 2, {1}, "a")).Sub(5, Tensor("w", 2, {1}, "a"))),
+      {"output twice in one node", with(Wire().Sub(1, Node("Split", {"x"}, {"a", "a"}))),
+       "output \"a\""},
+      {"output named as an input", with(Wire().Sub(1, Node("Relu", {"y"}, {"x"}))),
+       "output \"x\" is defined already"},
+      {"initializer twice",
+       with(Wire().Sub(5, Tensor("w", 2, {1}, "a")).Sub(5, Tensor("w", 2, {1}, "a"))),
        "initializer[1] \"w\": the name is given to two"},
-      {"initializer without a name", with(Wire().Sub(5, Tensor("", 2, {1}, "a"))), "without a name"},
-      {"input twice", with(Wire().Sub(11, ValueInfo("x", TensorType(1, {2})))), "input \"x\" is given twice"},
+      {"initializer without a name", with(Wire().Sub(5, Tensor("", 2, {1}, "a"))),
+       "without a name"},
+      {"input twice", with(Wire().Sub(11, ValueInfo("x", TensorType(1, {2})))),
+       "input \"x\" is given twice"},
       {"no op type", with(Wire().Sub(1, Wire().Text(1, "x").Text(2, "q"))), "without op_type"},
       {"attribute twice",
-       with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(3, 1)).Sub(5, Wire().Text(1, "a").Int(3, 1)))),
+       with(Wire().Sub(
+           1,
+           Wire(relu).Sub(5, Wire().Text(1, "a").Int(3, 1)).Sub(5, Wire().Text(1, "a").Int(3, 1)))),
        "node[1] Relu: attribute \"a\" is given twice"},
-      {"two values", with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(3, 1).Float(2, 1)))),
+      {"two values",
+       with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(3, 1).Float(2, 1)))),
        "both f and i are set"},
-      {"type and value disagree", with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(3, 1).Int(20, 1)))),
+      {"type and value disagree",
+       with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(3, 1).Int(20, 1)))),
        "i is set, but the declared type is 1"},
       {"graphs where a graph is declared",
-       with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(20, 5).Sub(11, Wire())))), "graphs is set"},
-      {"tensor missing", with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(20, 4)))), "t is missing"},
+       with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(20, 5).Sub(11, Wire())))),
+       "graphs is set"},
+      {"tensor missing", with(Wire().Sub(1, Wire(relu).Sub(5, Wire().Text(1, "a").Int(20, 4)))),
+       "t is missing"},
       {"element type", with(Wire().Sub(11, ValueInfo("q", TensorType(99, {})))), "elem_type is 99"},
-      {"negative dim", with(Wire().Sub(11, ValueInfo("q", TensorType(1, {INT64_MIN})))), "dim[0] is -92"},
+      {"negative dim", with(Wire().Sub(11, ValueInfo("q", TensorType(1, {INT64_MIN})))),
+       "dim[0] is -92"},
       {"IR version 0", ModelOf(ReluGraph(), 0), "IR version 0 is not supported, expected 3 to 14"},
       {"IR version 999", ModelOf(ReluGraph(), 999), "IR version 999"},
-      {"opset 99", ModelOf(ReluGraph(), 8, 99), "opset 99 of domain \"\" is not supported, expected 1 to 28"},
+      {"opset 99", ModelOf(ReluGraph(), 8, 99),
+       "opset 99 of domain \"\" is not supported, expected 1 to 28"},
       {"opset INT64_MAX", ModelOf(ReluGraph(), 8, INT64_MAX), "opset 9223372036854775807"},
       {"domain twice", ModelOf(ReluGraph()).Sub(8, Opset(13, "ai.onnx")), "twice"},
       {"no opset", Wire().Int(1, 8).Sub(7, ReluGraph()), "no opset_import"},
       {"no graph", Wire().Int(1, 8).Sub(8, Opset(17)), "no graph"},
-      {"function calls itself", ModelOf(ReluGraph()).Sub(25, function("A", "A")), "function \"A\" calls itself"},
-      {"two call each other", ModelOf(ReluGraph()).Sub(25, function("A", "B")).Sub(25, function("B", "A")),
+      {"function calls itself", ModelOf(ReluGraph()).Sub(25, function("A", "A")),
+       "function \"A\" calls itself"},
+      {"two call each other",
+       ModelOf(ReluGraph()).Sub(25, function("A", "B")).Sub(25, function("B", "A")),
        "calls itself"},
       {"call in an If", ModelOf(ReluGraph()).Sub(25, hidden_call), "function \"H\" calls itself"},
-      {"function twice", ModelOf(ReluGraph()).Sub(25, function("A", "R")).Sub(25, function("A", "R")),
+      {"function twice",
+       ModelOf(ReluGraph()).Sub(25, function("A", "R")).Sub(25, function("A", "R")),
        "is defined twice"},
   };
   for (const Bad& bad : cases) {
@@ -202,8 +257,11 @@ TEST(Graph, CallChainsHaveALimit) {
     Wire model = ModelOf(ReluGraph());
     for (int i = 0; i < length; ++i) {
       const std::string callee = i + 1 < length ? "F" + std::to_string(i + 1) : "Relu";
-      model.Sub(25, Wire().Text(1, "F" + std::to_string(i)).Text(10, "d").Sub(9, Opset(1, "d")).Sub(
-                        7, Node(callee, {}, {"o"}).Text(7, "d")));
+      model.Sub(25, Wire()
+                        .Text(1, "F" + std::to_string(i))
+                        .Text(10, "d")
+                        .Sub(9, Opset(1, "d"))
+                        .Sub(7, Node(callee, {}, {"o"}).Text(7, "d")));
     }
     return ImportBytes(model.bytes(), "m").status();
   };
@@ -211,8 +269,8 @@ TEST(Graph, CallChainsHaveALimit) {
   EXPECT_THAT(Message(chain(101)), HasSubstr("limit max_call_depth is 100"));
 }
 
-// Left to the verifier, so the importer must build them and export them again: a cycle, a use before its definition,
-// an undefined name.
+// Left to the verifier, so the importer must build them and export them again: a cycle, a use
+// before its definition, an undefined name.
 TEST(Graph, BuildsWhatTheVerifierWillJudge) {
   const std::vector<Wire> nodes = {
       Wire().Sub(1, Node("Relu", {"b"}, {"a"})).Sub(1, Node("Relu", {"a"}, {"b"})),

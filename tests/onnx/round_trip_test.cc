@@ -1,5 +1,5 @@
-// Lossless in and out: every model we know of. The second import must equal the first, byte for byte in its tensors,
-// and a second export must write the same file.
+// Lossless in and out: every model we know of. The second import must equal the first, byte for
+// byte in its tensors, and a second export must write the same file.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -22,7 +22,8 @@ void Collect(const ir::Graph& graph, const std::string& prefix, Tensors& out);
 
 void Collect(const ir::Attribute& attribute, const std::string& prefix, Tensors& out) {
   const std::string path = prefix + "/" + attribute.name;
-  if (const auto* tensor = std::get_if<ir::NamedTensor>(&attribute.value)) out[path] = tensor->tensor;
+  if (const auto* tensor = std::get_if<ir::NamedTensor>(&attribute.value))
+    out[path] = tensor->tensor;
   if (const auto* sparse = std::get_if<ir::SparseTensor>(&attribute.value)) {
     out[path + "/values"] = sparse->values;
     out[path + "/indices"] = sparse->indices;
@@ -111,7 +112,8 @@ TEST(RoundTrip, NodeCases) {
   RunAll(ModelsBelow(ModelCases()));
 }
 
-// What we write, Python's onnx reads, accepts where it accepted the source, and finds equal field by field.
+// What we write, Python's onnx reads, accepts where it accepted the source, and finds equal field
+// by field.
 TEST(RoundTrip, PythonOnnxFindsTheSame) {
   if (OraclePython().empty()) {
     ASSERT_FALSE(InCi()) << "the oracles are missing: scripts/setup test";
@@ -120,7 +122,8 @@ TEST(RoundTrip, PythonOnnxFindsTheSame) {
   const TemporaryFolder folder;
   std::ofstream list(folder.path() + "/list");
   int count = 0;
-  for (const std::string& root : {SharedFolder() + "/data", DebianTestData(), NodeCases(), ModelCases()}) {
+  for (const std::string& root :
+       {SharedFolder() + "/data", DebianTestData(), NodeCases(), ModelCases()}) {
     for (const std::string& model : ModelsBelow(root)) {
       const auto imported = ImportFile(model);
       ASSERT_TRUE(imported.ok()) << Message(imported.status());
@@ -128,14 +131,17 @@ TEST(RoundTrip, PythonOnnxFindsTheSame) {
       inside.keep_external = false;
       const auto exported = ExportBytes(imported->model, inside);
       ASSERT_TRUE(exported.ok()) << model << ": " << Message(exported.status());
-      list << model << "\t" << folder.Write(std::to_string(count++) + ".onnx", exported->model) << "\n";
+      list << model << "\t" << folder.Write(std::to_string(count++) + ".onnx", exported->model)
+           << "\n";
     }
   }
   list.close();
-  const std::string command = OraclePython() + " " + ASSIZE_SOURCE_DIR + "/tests/onnx/compare_with_onnx.py " +
-                              folder.path() + "/list > " + folder.path() + "/log 2>&1";
+  const std::string command = OraclePython() + " " + ASSIZE_SOURCE_DIR +
+                              "/tests/onnx/compare_with_onnx.py " + folder.path() + "/list > " +
+                              folder.path() + "/log 2>&1";
   EXPECT_EQ(std::system(command.c_str()), 0) << ReadAll(folder.path() + "/log");
-  EXPECT_NE(ReadAll(folder.path() + "/log").find(std::to_string(count) + " models equal"), std::string::npos)
+  EXPECT_NE(ReadAll(folder.path() + "/log").find(std::to_string(count) + " models equal"),
+            std::string::npos)
       << ReadAll(folder.path() + "/log");
 }
 

@@ -1,5 +1,5 @@
-// The field tables against the .proto files themselves: a field that a newer file adds, or a number, kind or label
-// that we have wrong, fails here.
+// The field tables against the .proto files themselves: a field that a newer file adds, or a
+// number, kind or label that we have wrong, fails here.
 #include "lib/onnx/schema.h"
 
 #include <gtest/gtest.h>
@@ -43,8 +43,8 @@ void ReadProto(const std::string& text, std::map<std::string, Fields>& messages)
     }
     if (stack.empty() || stack.back().first == "enum") continue;
     if (std::regex_search(line, match, field) && match[2] != "reserved") {
-      messages[stack.back().second][std::stoi(match[4])] = {match[3], match[2], match[1] == "repeated",
-                                                            stack.back().first == "oneof"};
+      messages[stack.back().second][std::stoi(match[4])] = {
+          match[3], match[2], match[1] == "repeated", stack.back().first == "oneof"};
     }
   }
 }
@@ -71,11 +71,19 @@ TEST(Schema, TablesEqualTheProtoFiles) {
       EXPECT_EQ(want.repeated, field.repeated) << name << "." << field.name;
       EXPECT_EQ(want.in_oneof, field.oneof != 0) << name << "." << field.name;
       switch (field.kind) {
-        case FieldKind::kFloat: EXPECT_EQ(want.type, "float"); break;
-        case FieldKind::kDouble: EXPECT_EQ(want.type, "double"); break;
-        case FieldKind::kBytes: EXPECT_EQ(want.type, "bytes"); break;
+        case FieldKind::kFloat:
+          EXPECT_EQ(want.type, "float");
+          break;
+        case FieldKind::kDouble:
+          EXPECT_EQ(want.type, "double");
+          break;
+        case FieldKind::kBytes:
+          EXPECT_EQ(want.type, "bytes");
+          break;
         case FieldKind::kName:
-        case FieldKind::kText: EXPECT_EQ(want.type, "string") << name << "." << field.name; break;
+        case FieldKind::kText:
+          EXPECT_EQ(want.type, "string") << name << "." << field.name;
+          break;
         case FieldKind::kMessage: {
           const std::string full(NameOf(field.message));
           const bool ends = full == want.type || full.ends_with("." + want.type);
@@ -89,7 +97,8 @@ TEST(Schema, TablesEqualTheProtoFiles) {
       }
     }
   }
-  for (const auto& [name, fields] : declared) EXPECT_TRUE(covered.count(name)) << name << " has no table";
+  for (const auto& [name, fields] : declared)
+    EXPECT_TRUE(covered.count(name)) << name << " has no table";
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Element types one by one: typed fields against raw_data, exact lengths, ranges, and the layouts of packed types.
+// Element types one by one: typed fields against raw_data, exact lengths, ranges, and the layouts
+// of packed types.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -67,7 +68,8 @@ TEST(Tensor, TypedFieldsEqualRawData) {
   };
   for (const Pairing& pair : pairs) {
     const int number = static_cast<int>(pair.dtype);
-    const auto typed = ImportTensor(Typed(number, pair.dims, pair.field, pair.packed).bytes(), "typed");
+    const auto typed =
+        ImportTensor(Typed(number, pair.dims, pair.field, pair.packed).bytes(), "typed");
     const auto raw = ImportTensor(Typed(number, pair.dims, 9, pair.raw).bytes(), "raw");
     ASSERT_TRUE(typed.ok()) << Message(typed.status()) << " " << NameOf(pair.dtype);
     ASSERT_TRUE(raw.ok()) << Message(raw.status()) << " " << NameOf(pair.dtype);
@@ -80,7 +82,8 @@ TEST(Tensor, TypedFieldsEqualRawData) {
       const auto refused = ImportTensor(Typed(number, pair.dims, 9, wrong).bytes(), "raw");
       ASSERT_FALSE(refused.ok()) << NameOf(pair.dtype);
       EXPECT_THAT(Message(refused.status()),
-                  HasSubstr(wrong.empty() ? "no data is set" : fmt::format("has {} bytes, expected", wrong.size())));
+                  HasSubstr(wrong.empty() ? "no data is set"
+                                          : fmt::format("has {} bytes, expected", wrong.size())));
     }
   }
 }
@@ -98,23 +101,35 @@ TEST(Tensor, RefusesWhatDoesNotAddUp) {
       {"data_type 999", Typed(999, {1}, 9, "1234").bytes(), "data_type is 999"},
       {"product overflow", Typed(1, {kTwo32, kTwo32}, 9, "1234").bytes(), "overflow"},
       {"byte count overflow", Typed(11, {kTwo32, kTwo32 / 4}, 9, "1234").bytes(), "overflow"},
-      {"a petabyte of nothing", Typed(2, {int64_t{1} << 50}, 9, "1").bytes(), "has 1 bytes, expected 1125899906842624"},
+      {"a petabyte of nothing", Typed(2, {int64_t{1} << 50}, 9, "1").bytes(),
+       "has 1 bytes, expected 1125899906842624"},
       {"negative dim", Typed(1, {-1}, 9, "1234").bytes(), "dims[0] is -1"},
-      {"dim INT64_MIN", Typed(1, {INT64_MIN}, 9, "1234").bytes(), "dims[0] is -9223372036854775808"},
-      {"two data fields", Typed(1, {1}, 9, "1234").Text(4, "1234").bytes(), "both float_data and raw_data"},
-      {"float_data for int8", Typed(3, {1}, 4, "1234").bytes(), "float_data is set, expected int32_data"},
+      {"dim INT64_MIN", Typed(1, {INT64_MIN}, 9, "1234").bytes(),
+       "dims[0] is -9223372036854775808"},
+      {"two data fields", Typed(1, {1}, 9, "1234").Text(4, "1234").bytes(),
+       "both float_data and raw_data"},
+      {"float_data for int8", Typed(3, {1}, 4, "1234").bytes(),
+       "float_data is set, expected int32_data"},
       {"raw_data for strings", Typed(8, {1}, 9, "1234").bytes(), "expected string_data"},
       {"no data", Wire().Int(1, 2).Int(2, 1).bytes(), "no data is set, expected 2 elements"},
       {"segment", Typed(1, {1}, 9, "1234").Sub(3, Wire().Int(1, 0)).bytes(), "segment is set"},
-      {"bool of 2", Typed(9, {2}, 9, std::string("\x01\x02")).bytes(), "byte 1 of a bool tensor is 2"},
-      {"int32_data out of range", Typed(2, {1}, 5, Packed({256})).bytes(), "int32_data[0] is 256, expected 0 to 255"},
-      {"uint64_data out of range", Typed(12, {1}, 11, Packed({kTwo32})).bytes(), "too large for uint32"},
-      {"too few entries", Typed(6, {3}, 5, Packed({1, 2})).bytes(), "int32_data has 2 entries, expected 3"},
-      {"too many strings", Wire().Int(2, 8).Text(6, "a").Text(6, "b").bytes(), "string_data has 2 entries, expected 1"},
-      {"set bits behind the last float6", Typed(27, {1}, 9, "\xff").bytes(), "bits beyond the last element"},
-      {"external data", Wire().Int(1, 1).Int(2, 2).Int(14, 1).Sub(13, Pair("location", "w")).bytes(),
+      {"bool of 2", Typed(9, {2}, 9, std::string("\x01\x02")).bytes(),
+       "byte 1 of a bool tensor is 2"},
+      {"int32_data out of range", Typed(2, {1}, 5, Packed({256})).bytes(),
+       "int32_data[0] is 256, expected 0 to 255"},
+      {"uint64_data out of range", Typed(12, {1}, 11, Packed({kTwo32})).bytes(),
+       "too large for uint32"},
+      {"too few entries", Typed(6, {3}, 5, Packed({1, 2})).bytes(),
+       "int32_data has 2 entries, expected 3"},
+      {"too many strings", Wire().Int(2, 8).Text(6, "a").Text(6, "b").bytes(),
+       "string_data has 2 entries, expected 1"},
+      {"set bits behind the last float6", Typed(27, {1}, 9, "\xff").bytes(),
+       "bits beyond the last element"},
+      {"external data",
+       Wire().Int(1, 1).Int(2, 2).Int(14, 1).Sub(13, Pair("location", "w")).bytes(),
        "must not refer to files"},
-      {"external_data without location EXTERNAL", Typed(2, {1}, 9, "1").Sub(13, Pair("location", "w")).bytes(),
+      {"external_data without location EXTERNAL",
+       Typed(2, {1}, 9, "1").Sub(13, Pair("location", "w")).bytes(),
        "data_location is not EXTERNAL"},
   };
   for (const BadTensor& bad : cases) {
@@ -152,8 +167,10 @@ TEST(Tensor, SparseIndicesStayInside) {
   };
   EXPECT_TRUE(sparse({3, 4}, {2}, {0, 11}).ok());
   EXPECT_TRUE(sparse({3, 4}, {2, 2}, {0, 0, 2, 3}).ok());
-  EXPECT_THAT(Message(sparse({3, 4}, {2}, {0, 12})), HasSubstr("indices[1] of a sparse tensor is 12"));
-  EXPECT_THAT(Message(sparse({3, 4}, {2, 2}, {0, 0, 3, 0})), HasSubstr("indices[2] of a sparse tensor is 3"));
+  EXPECT_THAT(Message(sparse({3, 4}, {2}, {0, 12})),
+              HasSubstr("indices[1] of a sparse tensor is 12"));
+  EXPECT_THAT(Message(sparse({3, 4}, {2, 2}, {0, 0, 3, 0})),
+              HasSubstr("indices[2] of a sparse tensor is 3"));
   EXPECT_THAT(Message(sparse({3, 4}, {2, 1}, {0, 1})), HasSubstr("have shape [2,1]"));
   EXPECT_THAT(Message(sparse({-3, 4}, {2}, {0, 1})), HasSubstr("negative"));
 }

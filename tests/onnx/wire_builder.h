@@ -44,7 +44,9 @@ inline Wire TensorType(int dtype, const std::vector<int64_t>& dims) {
   for (const int64_t dim : dims) shape.Sub(1, Wire().Int(1, dim));
   return Wire().Sub(1, Wire().Int(1, dtype).Sub(2, shape));
 }
-inline Wire ValueInfo(std::string_view name, const Wire& type) { return Wire().Text(1, name).Sub(2, type); }
+inline Wire ValueInfo(std::string_view name, const Wire& type) {
+  return Wire().Text(1, name).Sub(2, type);
+}
 inline Wire Node(std::string_view op, const std::vector<std::string>& inputs,
                  const std::vector<std::string>& outputs) {
   Wire node;
@@ -52,13 +54,18 @@ inline Wire Node(std::string_view op, const std::vector<std::string>& inputs,
   for (const std::string& output : outputs) node.Text(2, output);
   return node.Text(4, op);
 }
-inline Wire Tensor(std::string_view name, int dtype, const std::vector<int64_t>& dims, std::string_view raw) {
+inline Wire Tensor(std::string_view name, int dtype, const std::vector<int64_t>& dims,
+                   std::string_view raw) {
   Wire tensor;
   for (const int64_t dim : dims) tensor.Int(1, dim);
   return tensor.Int(2, dtype).Text(8, name).Text(9, raw);
 }
-inline Wire Opset(int64_t version, std::string_view domain = "") { return Wire().Text(1, domain).Int(2, version); }
-inline Wire Pair(std::string_view key, std::string_view value) { return Wire().Text(1, key).Text(2, value); }
+inline Wire Opset(int64_t version, std::string_view domain = "") {
+  return Wire().Text(1, domain).Int(2, version);
+}
+inline Wire Pair(std::string_view key, std::string_view value) {
+  return Wire().Text(1, key).Text(2, value);
+}
 inline Wire ModelOf(const Wire& graph, int64_t ir_version = 8, int64_t opset = 17) {
   return Wire().Int(1, ir_version).Sub(8, Opset(opset)).Sub(7, graph);
 }

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string Python() {
+std::string InferPython() {
   const fs::path python = fs::path(ASSIZE_SOURCE_DIR) / ".deps/oracles/bin/python";
   return fs::exists(python) ? python.string() : "";
 }
@@ -44,7 +44,7 @@ std::vector<Json> AskOracle(const std::vector<std::string>& paths) {
   const fs::path list = fs::temp_directory_path() / fmt::format("assize-infer-{}.txt", getpid());
   std::ofstream(list) << fmt::format("{}\n", fmt::join(paths, "\n"));
   const std::string command = fmt::format("{} {}/tests/oracle/infer_shapes.py < {} 2>/dev/null",
-                                          Python(), ASSIZE_SOURCE_DIR, list.string());
+                                          InferPython(), ASSIZE_SOURCE_DIR, list.string());
   std::vector<Json> records;
   std::string line;
   FILE* pipe = popen(command.c_str(), "r");
@@ -133,7 +133,7 @@ Tally CompareAll(const std::vector<std::string>& paths) {
 class InferOracle : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!Python().empty()) return;
+    if (!InferPython().empty()) return;
     const char* ci = std::getenv("CI");
     if (ci != nullptr && std::string(ci) == "true") FAIL() << "no oracles: run scripts/setup test";
     GTEST_SKIP() << "no oracles: run scripts/setup test";

@@ -16,7 +16,7 @@ class Nothing final : public ModelPass {
   Status Run(ir::Model&, Context&) override { return OkStatus(); }
 };
 
-const Registry& TestRegistry() {
+const Registry& PipelineRegistry() {
   static const Registry registry = [] {
     Registry r;
     const auto create = [] { return std::unique_ptr<Pass>(new Nothing); };
@@ -30,7 +30,7 @@ const Registry& TestRegistry() {
 }
 
 std::string Error(std::string_view text) {
-  const auto pipeline = Pipeline::Parse(text, TestRegistry());
+  const auto pipeline = Pipeline::Parse(text, PipelineRegistry());
   EXPECT_FALSE(pipeline.ok()) << text;
   // A usage error: exit 2.
   EXPECT_TRUE(pipeline.status().GetPayload("assize/exit").has_value()) << text;
@@ -42,10 +42,10 @@ TEST(Pipeline, PrintsBackWhatItRead) {
        {"fuse-two", "simplify,fuse-two{n=3}", "fuse-two{text=x-1,n=2},eliminate-one",
         R"(fuse-two{text="a,b}c\"d\\"},fuse)", R"(fuse-two{text=""})",
         R"(fuse-two{text=" lead"})"}) {
-    const auto pipeline = Pipeline::Parse(text, TestRegistry());
+    const auto pipeline = Pipeline::Parse(text, PipelineRegistry());
     ASSERT_TRUE(pipeline.ok()) << text << ": " << Message(pipeline.status());
     EXPECT_EQ(pipeline->Text(), text);
-    const auto again = Pipeline::Parse(pipeline->Text(), TestRegistry());
+    const auto again = Pipeline::Parse(pipeline->Text(), PipelineRegistry());
     ASSERT_TRUE(again.ok());
     ASSERT_EQ(again->stages().size(), pipeline->stages().size());
     for (size_t i = 0; i < again->stages().size(); ++i) {
@@ -56,14 +56,14 @@ TEST(Pipeline, PrintsBackWhatItRead) {
 
 TEST(Pipeline, UnquotesAndIgnoresSpaces) {
   const auto pipeline =
-      Pipeline::Parse(R"( fuse-two { text = "a\"\\,}" , n = 7 } , fuse )", TestRegistry());
+      Pipeline::Parse(R"( fuse-two { text = "a\"\\,}" , n = 7 } , fuse )", PipelineRegistry());
   ASSERT_TRUE(pipeline.ok()) << Message(pipeline.status());
   EXPECT_EQ(pipeline->stages()[0].options.Text("text"), "a\"\\,}");
   EXPECT_EQ(pipeline->stages()[0].options.Int("n"), 7);
 }
 
 TEST(Pipeline, ExpandsGroupsInRegistryOrderWithoutSaboteurs) {
-  const auto pipeline = Pipeline::Parse("simplify", TestRegistry());
+  const auto pipeline = Pipeline::Parse("simplify", PipelineRegistry());
   ASSERT_TRUE(pipeline.ok());
   ASSERT_EQ(pipeline->stages().size(), 2u);
   EXPECT_EQ(pipeline->stages()[0].registration->flag, "eliminate-one");
@@ -90,7 +90,7 @@ TEST(Pipeline, ErrorsNameColumnAndNearestName) {
 
 TEST(Pipeline, NeverSuggestsASaboteur) {
   EXPECT_THAT(Error("sabotage-fou"), ::testing::Not(::testing::HasSubstr("sabotage-four\"")));
-  EXPECT_TRUE(Pipeline::Parse("sabotage-four", TestRegistry()).ok());
+  EXPECT_TRUE(Pipeline::Parse("sabotage-four", PipelineRegistry()).ok());
 }
 
 TEST(RegistryDeathTest, TrapsOnTheSameFlagTwice) {

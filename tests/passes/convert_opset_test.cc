@@ -1,5 +1,5 @@
-// convert-opset: every change has a decision; each adapter keeps the function, by the reference on both sides and by
-// ONNX Runtime on both sides; what cannot be kept is refused with op and reason.
+// convert-opset: every change has a decision; each adapter keeps the function, by the reference on
+// both sides and by ONNX Runtime on both sides; what cannot be kept is refused with op and reason.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -64,7 +64,8 @@ TEST(ConvertOpset, EveryChangeSinceOpset7HasADecision) {
     }
   }
   EXPECT_GT(decided, 350);
-  EXPECT_EQ(analysis::NewestOpset(), 28) << "a newer opset: look at its changes, then raise kNewestOpset";
+  EXPECT_EQ(analysis::NewestOpset(), 28)
+      << "a newer opset: look at its changes, then raise kNewestOpset";
   EXPECT_FALSE(convert::RuleFor("Relu", 12).known);
 }
 
@@ -76,43 +77,57 @@ struct Subject {
 
 // One model for each adapter, and for the ways through it.
 std::vector<Subject> Subjects() {
-  const auto unary = [](const std::string& op, std::vector<ir::Attribute> attributes, std::vector<std::string> dims) {
-    return [=](GraphBuilder& g) {
-      g.Input("x", dims).Node(op, {"x"}, {"y"}, attributes).Output("y");
-    };
+  const auto unary = [](const std::string& op, std::vector<ir::Attribute> attributes,
+                        std::vector<std::string> dims) {
+    return
+        [=](GraphBuilder& g) { g.Input("x", dims).Node(op, {"x"}, {"y"}, attributes).Output("y"); };
   };
   const auto f = [](const std::string& name, float value) { return Attr(name, value); };
-  const auto s = [](const std::string& name, std::string value) { return Attr(name, std::move(value)); };
+  const auto s = [](const std::string& name, std::string value) {
+    return Attr(name, std::move(value));
+  };
   return {
       {"pad", 10, 11, unary("Pad", {Ints("pads", {0, 1, 2, 0}), f("value", 1.5f)}, {"2", "3"})},
       {"pad_zero", 9, 21, unary("Pad", {Ints("pads", {1, 0, 0, 1})}, {"2", "3"})},
-      {"pad_reflect", 9, 18, unary("Pad", {Ints("pads", {0, 1, 0, 1}), s("mode", "reflect")}, {"2", "3"})},
+      {"pad_reflect", 9, 18,
+       unary("Pad", {Ints("pads", {0, 1, 0, 1}), s("mode", "reflect")}, {"2", "3"})},
       {"clip", 10, 11, unary("Clip", {f("min", -0.5f), f("max", 0.5f)}, {"4", "5"})},
       {"clip_max", 7, 13, unary("Clip", {f("max", 0.25f)}, {"4", "5"})},
       {"clip_none", 7, 13, unary("Clip", {}, {"4", "5"})},
-      {"slice", 9, 10, unary("Slice", {Ints("starts", {1, -3}), Ints("ends", {9, 4}), Ints("axes", {0, 1})}, {"4", "5"})},
-      {"slice_no_axes", 7, 13, unary("Slice", {Ints("starts", {1}), Ints("ends", {3})}, {"4", "5"})},
-      {"topk", 9, 10, [](GraphBuilder& g) {
-         g.Input("x", {"3", "6"}).Node("TopK", {"x"}, {"y", "i"}, {Int("k", 2)}).Output("y").Output("i");
+      {"slice", 9, 10,
+       unary("Slice", {Ints("starts", {1, -3}), Ints("ends", {9, 4}), Ints("axes", {0, 1})},
+             {"4", "5"})},
+      {"slice_no_axes", 7, 13,
+       unary("Slice", {Ints("starts", {1}), Ints("ends", {3})}, {"4", "5"})},
+      {"topk", 9, 10,
+       [](GraphBuilder& g) {
+         g.Input("x", {"3", "6"})
+             .Node("TopK", {"x"}, {"y", "i"}, {Int("k", 2)})
+             .Output("y")
+             .Output("i");
        }},
-      {"upsample", 8, 9, unary("Upsample", {Attr("scales", std::vector<float>{1, 1, 2, 3})}, {"1", "2", "3", "2"})},
+      {"upsample", 8, 9,
+       unary("Upsample", {Attr("scales", std::vector<float>{1, 1, 2, 3})}, {"1", "2", "3", "2"})},
       {"upsample_to_resize", 7, 10,
        unary("Upsample", {Attr("scales", std::vector<float>{1, 1, 2, 2})}, {"1", "2", "3", "2"})},
       {"upsample_to_resize_13", 7, 13,
        unary("Upsample", {Attr("scales", std::vector<float>{1, 1, 2, 2})}, {"1", "2", "3", "2"})},
-      {"upsample_linear", 9, 19, [](GraphBuilder& g) {
+      {"upsample_linear", 9, 19,
+       [](GraphBuilder& g) {
          g.Input("x", {"1", "1", "3", "4"})
              .Init("s", Floats({4}, {1, 1, 2, 2}))
              .Node("Upsample", {"x", "s"}, {"y"}, {Attr("mode", std::string("linear"))})
              .Output("y");
        }},
-      {"resize_10_linear_down", 10, 11, [](GraphBuilder& g) {
+      {"resize_10_linear_down", 10, 11,
+       [](GraphBuilder& g) {
          g.Input("x", {"1", "1", "6", "8"})
              .Init("s", Floats({4}, {1, 1, 0.5f, 0.5f}))
              .Node("Resize", {"x", "s"}, {"y"}, {Attr("mode", std::string("linear"))})
              .Output("y");
        }},
-      {"resize_11_sizes", 11, 13, [](GraphBuilder& g) {
+      {"resize_11_sizes", 11, 13,
+       [](GraphBuilder& g) {
          g.Input("x", {"1", "1", "3", "4"})
              .Init("roi", Floats({0}, {}))
              .Init("scales", Floats({0}, {}))
@@ -120,18 +135,22 @@ std::vector<Subject> Subjects() {
              .Node("Resize", {"x", "roi", "scales", "sizes"}, {"y"})
              .Output("y");
        }},
-      {"batch_norm", 8, 9, [](GraphBuilder& g) {
+      {"batch_norm", 8, 9,
+       [](GraphBuilder& g) {
          g.Input("x", {"2", "3", "4"});
          for (const char* name : {"scale", "bias", "mean"}) g.Init(name, Normal({3}, 5));
          g.Init("var", Floats({3}, {0.5f, 1, 2}))
-             .Node("BatchNormalization", {"x", "scale", "bias", "mean", "var"}, {"y"}, {Int("spatial", 1)})
+             .Node("BatchNormalization", {"x", "scale", "bias", "mean", "var"}, {"y"},
+                   {Int("spatial", 1)})
              .Output("y");
        }},
-      {"batch_norm_15", 9, 15, [](GraphBuilder& g) {
+      {"batch_norm_15", 9, 15,
+       [](GraphBuilder& g) {
          g.Input("x", {"2", "3", "4"});
          for (const char* name : {"scale", "bias", "mean"}) g.Init(name, Normal({3}, 5));
          g.Init("var", Floats({3}, {0.5f, 1, 2}))
-             .Node("BatchNormalization", {"x", "scale", "bias", "mean", "var"}, {"y"}, {Attr("epsilon", 1e-3f)})
+             .Node("BatchNormalization", {"x", "scale", "bias", "mean", "var"}, {"y"},
+                   {Attr("epsilon", 1e-3f)})
              .Output("y");
        }},
       {"dropout", 7, 12, unary("Dropout", {Attr("ratio", 0.3f)}, {"4", "5"})},
@@ -145,55 +164,72 @@ std::vector<Subject> Subjects() {
       {"squeeze", 11, 13, unary("Squeeze", {Ints("axes", {1})}, {"2", "1", "4"})},
       {"squeeze_all", 11, 21, unary("Squeeze", {}, {"2", "1", "4"})},
       {"unsqueeze", 7, 13, unary("Unsqueeze", {Ints("axes", {0, 2})}, {"2", "4"})},
-      {"reduce_sum", 11, 13, unary("ReduceSum", {Ints("axes", {1}), Int("keepdims", 0)}, {"2", "3", "4"})},
+      {"reduce_sum", 11, 13,
+       unary("ReduceSum", {Ints("axes", {1}), Int("keepdims", 0)}, {"2", "3", "4"})},
       {"reduce_sum_all", 8, 18, unary("ReduceSum", {}, {"2", "3"})},
       {"reduce_mean", 13, 18, unary("ReduceMean", {Ints("axes", {-1})}, {"2", "3", "4"})},
       {"reduce_max", 7, 20, unary("ReduceMax", {Ints("axes", {0, 1})}, {"2", "3", "4"})},
       {"reduce_l2", 13, 18, unary("ReduceL2", {Ints("axes", {1})}, {"2", "3"})},
-      {"split", 11, 13, [](GraphBuilder& g) {
+      {"split", 11, 13,
+       [](GraphBuilder& g) {
          g.Input("x", {"2", "6"})
              .Node("Split", {"x"}, {"a", "b"}, {Int("axis", 1), Ints("split", {2, 4})})
              .Output("a")
              .Output("b");
        }},
-      {"split_equal", 11, 18, [](GraphBuilder& g) {
-         g.Input("x", {"2", "6"}).Node("Split", {"x"}, {"a", "b"}, {Int("axis", 1)}).Output("a").Output("b");
+      {"split_equal", 11, 18,
+       [](GraphBuilder& g) {
+         g.Input("x", {"2", "6"})
+             .Node("Split", {"x"}, {"a", "b"}, {Int("axis", 1)})
+             .Output("a")
+             .Output("b");
        }},
-      {"scatter", 9, 11, [](GraphBuilder& g) {
+      {"scatter", 9, 11,
+       [](GraphBuilder& g) {
          g.Input("x", {"3", "3"})
              .Init("i", ir::Tensor::Of<int64_t>({1, 2}, {2, 0}))
              .Init("u", Floats({1, 2}, {7, 8}))
              .Node("Scatter", {"x", "i", "u"}, {"y"}, {Int("axis", 1)})
              .Output("y");
        }},
-      {"roi_align", 10, 16, [](GraphBuilder& g) {
+      {"roi_align", 10, 16,
+       [](GraphBuilder& g) {
          g.Input("x", {"1", "2", "6", "6"})
              .Init("rois", Floats({1, 4}, {0.5f, 0.5f, 4.5f, 3.5f}))
              .Init("b", Longs({0}))
-             .Node("RoiAlign", {"x", "rois", "b"}, {"y"}, {Int("output_height", 2), Int("output_width", 2)})
+             .Node("RoiAlign", {"x", "rois", "b"}, {"y"},
+                   {Int("output_height", 2), Int("output_width", 2)})
              .Output("y", ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{1, 2, 2, 2}));
        }},
-      {"dft", 17, 20, [](GraphBuilder& g) {
-         g.Input("x", {"1", "8", "3", "1"}).Node("DFT", {"x"}, {"y"}, {Int("axis", 1)}).Output("y", ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{1, 8, 3, 2}));
+      {"dft", 17, 20,
+       [](GraphBuilder& g) {
+         g.Input("x", {"1", "8", "3", "1"})
+             .Node("DFT", {"x"}, {"y"}, {Int("axis", 1)})
+             .Output("y", ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{1, 8, 3, 2}));
        }},
-      {"grid_sample", 16, 20, [](GraphBuilder& g) {
+      {"grid_sample", 16, 20,
+       [](GraphBuilder& g) {
          g.Input("x", {"1", "1", "4", "4"})
-             .Init("grid", Floats({1, 2, 2, 2}, {-0.5f, -0.4f, 0.1f, 0.2f, 0.6f, -0.3f, 0.9f, 0.7f}))
+             .Init("grid",
+                   Floats({1, 2, 2, 2}, {-0.5f, -0.4f, 0.1f, 0.2f, 0.6f, -0.3f, 0.9f, 0.7f}))
              .Node("GridSample", {"x", "grid"}, {"y"}, {Attr("mode", std::string("bilinear"))})
              .Output("y", ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{1, 1, 2, 2}));
        }},
-      {"group_norm", 18, 21, [](GraphBuilder& g) {
+      {"group_norm", 18, 21,
+       [](GraphBuilder& g) {
          g.Input("x", {"2", "4", "3"})
              .Init("scale", Floats({2}, {0.5f, 2}))
              .Init("bias", Floats({2}, {1, -1}))
              .Node("GroupNormalization", {"x", "scale", "bias"}, {"y"}, {Int("num_groups", 2)})
              .Output("y");
        }},
-      {"chain", 7, 21, [](GraphBuilder& g) {
+      {"chain", 7, 21,
+       [](GraphBuilder& g) {
          g.Input("x", {"2", "3", "4", "4"})
              .Node("Clip", {"x"}, {"c"}, {Attr("min", 0.0f), Attr("max", 6.0f)})
              .Node("Pad", {"c"}, {"p"}, {Ints("pads", {0, 0, 1, 1, 0, 0, 1, 1})})
-             .Node("AveragePool", {"p"}, {"a"}, {Ints("kernel_shape", {2, 2}), Ints("strides", {2, 2})})
+             .Node("AveragePool", {"p"}, {"a"},
+                   {Ints("kernel_shape", {2, 2}), Ints("strides", {2, 2})})
              .Node("Dropout", {"a"}, {"d"}, {Attr("ratio", 0.5f)})
              .Node("Flatten", {"d"}, {"f"})
              .Node("Unsqueeze", {"f"}, {"u"}, {Ints("axes", {1})})
@@ -211,18 +247,22 @@ ir::Model ModelOf(const Subject& subject) {
   // Files declare the types of their outputs.
   const auto types = analysis::InferTypes(model);
   AZ_CHECK(types.ok(), "{}: {}", subject.name, Message(types.status()));
-  for (const ir::ValueRef output : model.graph.outputs()) builder.edit().SetType(output, types->type(output));
+  for (const ir::ValueRef output : model.graph.outputs())
+    builder.edit().SetType(output, types->type(output));
   return model;
 }
 
 TEST(ConvertOpset, AdaptersKeepTheFunctionOnTheReference) {
   for (const Subject& subject : Subjects()) {
     ir::Model model = ModelOf(subject);
-    const Outcome outcome = RunPipeline(fmt::format("convert-opset{{target={}}}", subject.target), model);
+    const Outcome outcome =
+        RunPipeline(fmt::format("convert-opset{{target={}}}", subject.target), model);
     ASSERT_TRUE(outcome.status.ok()) << subject.name << ": " << Message(outcome.status);
     EXPECT_EQ(model.opset(), std::optional<int64_t>(subject.target)) << subject.name;
-    EXPECT_EQ(outcome.record().check.outcome, "passed") << subject.name << ": " << outcome.record().check.reason;
-    // What is not there any more in the newer op must be gone: nothing else would notice a left-over attribute.
+    EXPECT_EQ(outcome.record().check.outcome, "passed")
+        << subject.name << ": " << outcome.record().check.reason;
+    // What is not there any more in the newer op must be gone: nothing else would notice a
+    // left-over attribute.
     for (const ir::NodeRef ref : model.graph.nodes()) {
       const ir::Node& node = model.graph.node(ref);
       const analysis::OpSchema* schema = analysis::FindSchema("", node.op_type, subject.target);
@@ -230,7 +270,8 @@ TEST(ConvertOpset, AdaptersKeepTheFunctionOnTheReference) {
       EXPECT_FALSE(schema->deprecated) << subject.name << " " << node.op_type;
       for (const ir::Attribute& attribute : node.attributes) {
         EXPECT_NE(schema->FindAttribute(attribute.name), nullptr)
-            << subject.name << ": " << node.op_type << "." << attribute.name << " at opset " << subject.target;
+            << subject.name << ": " << node.op_type << "." << attribute.name << " at opset "
+            << subject.target;
       }
     }
   }
@@ -245,7 +286,8 @@ std::string OraclePython() {
 TEST(ConvertOpset, OnnxRuntimeAgrees) {
   const char* ci = std::getenv("CI");
   if (OraclePython().empty()) {
-    ASSERT_FALSE(ci != nullptr && std::string(ci) == "true") << "the oracles are missing: scripts/setup test";
+    ASSERT_FALSE(ci != nullptr && std::string(ci) == "true")
+        << "the oracles are missing: scripts/setup test";
     GTEST_SKIP() << "no oracles: scripts/setup test";
   }
   const fs::path folder = fs::temp_directory_path() / fmt::format("assize-convert-{}", ::getpid());
@@ -259,7 +301,8 @@ TEST(ConvertOpset, OnnxRuntimeAgrees) {
     ASSERT_TRUE(onnx::ExportFile(model, before).ok());
     pass::ManagerOptions options;
     options.numeric_checks = false;
-    const Outcome outcome = RunPipeline(fmt::format("convert-opset{{target={}}}", target), model, options);
+    const Outcome outcome =
+        RunPipeline(fmt::format("convert-opset{{target={}}}", target), model, options);
     ASSERT_TRUE(outcome.status.ok()) << name << ": " << Message(outcome.status);
     ASSERT_TRUE(onnx::ExportFile(model, after).ok());
     list << name << "\t" << before << "\t" << after << "\n";
@@ -270,15 +313,17 @@ TEST(ConvertOpset, OnnxRuntimeAgrees) {
     add(ModelOf(subject), subject.target, subject.name);
   }
   const fs::path light = fs::path(ASSIZE_SOURCE_DIR) / ".deps/model-cases/light";
-  for (const char* name : {"light_squeezenet.onnx", "light_shufflenet.onnx", "light_densenet121.onnx", "light_inception_v2.onnx"}) {
+  for (const char* name : {"light_squeezenet.onnx", "light_shufflenet.onnx",
+                           "light_densenet121.onnx", "light_inception_v2.onnx"}) {
     if (!fs::exists(light / name)) continue;
     auto imported = onnx::ImportFile(light / name);
     ASSERT_TRUE(imported.ok()) << Message(imported.status());
     add(std::move(imported->model), 21, name);
   }
   list.close();
-  const std::string command = fmt::format("{} {}/tests/passes/compare_with_ort.py {}/list > {}/log 2>&1", OraclePython(),
-                                          ASSIZE_SOURCE_DIR, folder.string(), folder.string());
+  const std::string command =
+      fmt::format("{} {}/tests/passes/compare_with_ort.py {}/list > {}/log 2>&1", OraclePython(),
+                  ASSIZE_SOURCE_DIR, folder.string(), folder.string());
   const int exit = std::system(command.c_str());
   std::ifstream log(folder / "log");
   std::ostringstream text;
@@ -288,7 +333,8 @@ TEST(ConvertOpset, OnnxRuntimeAgrees) {
   fs::remove_all(folder);
 }
 
-// ONNX's own node cases as of opset 17, moved to the newest opset, on ONNX's own inputs: the same bits come out.
+// ONNX's own node cases as of opset 17, moved to the newest opset, on ONNX's own inputs: the same
+// bits come out.
 TEST(ConvertOpset, NodeCasesComputeTheSame) {
   const fs::path root = "/usr/share/libonnx-testdata/data/node";
   if (!fs::is_directory(root)) GTEST_SKIP() << "libonnx-testdata is not installed";
@@ -320,9 +366,11 @@ TEST(ConvertOpset, NodeCasesComputeTheSame) {
     options.numeric_checks = false;
     const Outcome outcome = RunPipeline("convert-opset{target=28}", after, options);
     if (!outcome.status.ok()) {
-      // Training-mode normalization, Scan over a batch, nearest samples at scales known at run time only.
+      // Training-mode normalization, Scan over a batch, nearest samples at scales known at run time
+      // only.
       EXPECT_THAT(folder.filename().string(),
-                  ::testing::AnyOf(::testing::StartsWith("test_batchnorm"), "test_scan_sum", "test_upsample_nearest"))
+                  ::testing::AnyOf(::testing::StartsWith("test_batchnorm"), "test_scan_sum",
+                                   "test_upsample_nearest"))
           << Message(outcome.status);
       continue;
     }
@@ -334,7 +382,9 @@ TEST(ConvertOpset, NodeCasesComputeTheSame) {
       EXPECT_TRUE((*found)[i].tensor == (*expected)[i].tensor) << folder << " output " << i;
     }
     ++same;
-    if (outcome.record().statistics.count("adapted") > 0 && outcome.record().statistics.at("adapted") > 0) ++adapted;
+    if (outcome.record().statistics.count("adapted") > 0 &&
+        outcome.record().statistics.at("adapted") > 0)
+      ++adapted;
   }
   EXPECT_GT(same, 600);
   EXPECT_GT(adapted, 40) << "few adapters ran: the comparison proves little";
@@ -360,19 +410,31 @@ TEST(ConvertOpset, RefusesWhatHasNoCounterpart) {
     };
   };
   const std::vector<Refusal> refusals = {
-      {"down", 13, 11, [](GraphBuilder& g) { g.Input("x", {"2"}).Node("Relu", {"x"}, {"y"}).Output("y"); },
+      {"down", 13, 11,
+       [](GraphBuilder& g) { g.Input("x", {"2"}).Node("Relu", {"x"}, {"y"}).Output("y"); },
        "at opset 13, target 11 is below it"},
       {"spatial", 8, 9, norm({"y"}, {Int("spatial", 0)}), "spatial = 0"},
       {"training", 9, 14, norm({"y", "m", "v", "sm", "sv"}, {}), "means training"},
-      {"shrinking nearest", 10, 11, [](GraphBuilder& g) {
-         g.Input("x", {"1", "1", "4", "4"}).Init("s", Floats({4}, {1, 1, 0.5f, 1})).Node("Resize", {"x", "s"}, {"y"}).Output("y");
-       }, "scale below 1"},
-      {"mask", 7, 10, [](GraphBuilder& g) {
+      {"shrinking nearest", 10, 11,
+       [](GraphBuilder& g) {
+         g.Input("x", {"1", "1", "4", "4"})
+             .Init("s", Floats({4}, {1, 1, 0.5f, 1}))
+             .Node("Resize", {"x", "s"}, {"y"})
+             .Output("y");
+       },
+       "scale below 1"},
+      {"mask", 7, 10,
+       [](GraphBuilder& g) {
          g.Input("x", {"4"}).Node("Dropout", {"x"}, {"y", "mask"}).Output("y").Output("mask");
-       }, "mask is in use"},
-      {"unknown rank-free type", 9, 11, [](GraphBuilder& g) {
-         g.Input("x", {"4"}, ir::DType::kBfloat16).Node("Clip", {"x"}, {"y"}, {Attr("min", 0.0f)}).Output("y");
-       }, "cannot move to opset 11"},
+       },
+       "mask is in use"},
+      {"unknown rank-free type", 9, 11,
+       [](GraphBuilder& g) {
+         g.Input("x", {"4"}, ir::DType::kBfloat16)
+             .Node("Clip", {"x"}, {"y"}, {Attr("min", 0.0f)})
+             .Output("y");
+       },
+       "cannot move to opset 11"},
   };
   for (const Refusal& refusal : refusals) {
     ir::Model model = MakeModel(refusal.opset, 8);
@@ -445,7 +507,9 @@ TEST(ConvertOpset, FunctionsAndSubgraphs) {
   GraphBuilder builder(model.graph);
   builder.Input("x", {"2", "3"}).Input("c", {}, ir::DType::kBool);
   builder.Node("SumRows", {"x"}, {"y"}, {}, "local");
-  builder.Node("If", {"c"}, {"z"}, {Attr("then_branch", ir::GraphBox(branch)), Attr("else_branch", ir::GraphBox(other))});
+  builder.Node(
+      "If", {"c"}, {"z"},
+      {Attr("then_branch", ir::GraphBox(branch)), Attr("else_branch", ir::GraphBox(other))});
   builder.Output("y", ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{2, 1}));
   builder.Output("z", ir::Type::TensorOf(ir::DType::kFloat, std::vector<int64_t>{1, 3}));
   ASSERT_TRUE(Convert(model, 13).ok());

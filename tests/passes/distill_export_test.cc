@@ -1,5 +1,5 @@
-// distill-export: the teacher's logits are the teacher's, the student runs and is smaller, the description names every
-// file by digest, and no row leaves.
+// distill-export: the teacher's logits are the teacher's, the student runs and is smaller, the
+// description names every file by digest, and no row leaves.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -40,7 +40,8 @@ class Sink final : public pass::ArtifactSink {
 
 class Rows final : public pass::Dataset {
  public:
-  Rows(std::string input, ir::Shape row, int64_t count) : input_(std::move(input)), row_(std::move(row)), count_(count) {}
+  Rows(std::string input, ir::Shape row, int64_t count)
+      : input_(std::move(input)), row_(std::move(row)), count_(count) {}
   int64_t rows() const override { return count_; }
   int64_t batch_rows() const override { return 3; }
   std::string digest() const override { return "d1d2"; }
@@ -78,7 +79,8 @@ ir::Model Teacher() {
       .Node("GlobalAveragePool", {"s"}, {"p"})
       .Node("Flatten", {"p"}, {"f"})
       .Node("Gemm", {"f", "w3", "b3"}, {"y"}, {Attr("transB", int64_t{1})})
-      .Output("y", ir::Type::TensorOf(ir::DType::kFloat, std::vector<ir::Dim>{{std::nullopt, "N", ""}, {10, "", ""}}));
+      .Output("y", ir::Type::TensorOf(ir::DType::kFloat,
+                                      std::vector<ir::Dim>{{std::nullopt, "N", ""}, {10, "", ""}}));
   return model;
 }
 
@@ -117,7 +119,8 @@ TEST(DistillExport, LogitsAreTheTeachers) {
   ASSERT_TRUE(ran.status.ok()) << Message(ran.status);
   EXPECT_EQ(ir::StructuralHash(model), before);
   const std::string& npy = ran.sink.files.at("distill/teacher/0_y.npy");
-  EXPECT_THAT(npy.substr(0, 128), HasSubstr("'descr': '<f4', 'fortran_order': False, 'shape': (8, 10, )"));
+  EXPECT_THAT(npy.substr(0, 128),
+              HasSubstr("'descr': '<f4', 'fortran_order': False, 'shape': (8, 10, )"));
   const size_t header = 10 + static_cast<uint8_t>(npy[8]) + 256u * static_cast<uint8_t>(npy[9]);
   EXPECT_EQ(header % 64, 0u);
   ASSERT_EQ(npy.size(), header + 8 * 10 * 4);
@@ -167,8 +170,9 @@ TEST(DistillStudent, IsNarrowRunsAndKeepsTheInterface) {
   };
   EXPECT_EQ(dims("w1"), (ir::Shape{4, 1, 3, 3}));
   EXPECT_EQ(dims("b1"), (ir::Shape{4}));
-  EXPECT_EQ(dims("w2"), (ir::Shape{4, 1, 3, 3}));  // depthwise: tied to the first layer by the addition
-  EXPECT_EQ(dims("w3"), (ir::Shape{10, 4}));       // ten classes stay
+  EXPECT_EQ(dims("w2"),
+            (ir::Shape{4, 1, 3, 3}));         // depthwise: tied to the first layer by the addition
+  EXPECT_EQ(dims("w3"), (ir::Shape{10, 4}));  // ten classes stay
   EXPECT_EQ(dims("b3"), (ir::Shape{10}));
   ReferenceEvaluator evaluator;
   auto runner = evaluator.Prepare(*student, {"y"});
@@ -177,14 +181,15 @@ TEST(DistillStudent, IsNarrowRunsAndKeepsTheInterface) {
   ASSERT_TRUE(result.ok()) << Message(result.status());
   EXPECT_EQ((*result)[0].dims(), (ir::Shape{2, 10}));
   // Weights are drawn, not copied: their deviation is He's, sqrt(2 / 9) for w1.
-  const auto weights = student->graph.value(student->graph.FindValue("w1")).initializer->tensor.ToDoubles();
+  const auto weights =
+      student->graph.value(student->graph.FindValue("w1")).initializer->tensor.ToDoubles();
   double squares = 0;
   for (const double w : weights) squares += w * w;
   EXPECT_NEAR(squares / static_cast<double>(weights.size()), 2.0 / 9, 0.15);
 }
 
-// What real exports do: a bias added as [C, 1, 1], a fixed [N, features] reshape, and channels that pass an op nobody
-// follows (here a Pad), whose size then stays.
+// What real exports do: a bias added as [C, 1, 1], a fixed [N, features] reshape, and channels that
+// pass an op nobody follows (here a Pad), whose size then stays.
 TEST(DistillStudent, FollowsReshapesAndKeepsWhatItDoesNotKnow) {
   ir::Model model = MakeModel(13);
   GraphBuilder(model.graph)

@@ -6,7 +6,7 @@
 namespace assize::testing {
 namespace {
 
-struct Options {
+struct AffineCase {
   bool bias = true, constant_first = false, read_twice = false;
   int64_t ir_version = 8;
   std::vector<int64_t> dims = {1, 6, 1, 1};
@@ -14,7 +14,7 @@ struct Options {
 };
 
 // x [N,4,5,5] -> Conv 6 channels 3x3 -> op with a constant -> Relu -> y
-ir::Model ConvThen(const std::string& op, const Options& o = {}) {
+ir::Model ConvThen(const std::string& op, const AffineCase& o = {}) {
   ir::Model model = MakeModel(13, o.ir_version);
   GraphBuilder b(model.graph);
   b.Input("x", {"N", "4", "5", "5"}).Init("W", Normal({6, 2, 3, 3}, 1));

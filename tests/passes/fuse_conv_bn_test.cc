@@ -7,7 +7,7 @@
 namespace assize::testing {
 namespace {
 
-struct Options {
+struct BatchNormCase {
   bool bias = true;
   int64_t group = 1;
   int64_t opset = 13, ir_version = 8;
@@ -22,7 +22,7 @@ ir::Tensor Positive(ir::Shape dims, uint64_t seed) {
 }
 
 // x [N,4,6,6] -> Conv 8 channels 3x3 -> BN -> y
-ir::Model ConvBn(const Options& o, bool output_from_bn = true) {
+ir::Model ConvBn(const BatchNormCase& o, bool output_from_bn = true) {
   ir::Model model = MakeModel(o.opset, o.ir_version);
   GraphBuilder b(model.graph);
   b.Input("x", {"N", "4", "6", "6"}).Init("W", Normal({8, 4 / o.group, 3, 3}, 1));

@@ -5,7 +5,7 @@
 namespace assize::testing {
 namespace {
 
-struct Options {
+struct PadCase {
   std::vector<int64_t> pads = {0, 0, 1, 2, 0, 0, 3, 0};
   Attributes conv = {Ints("pads", {1, 0, 0, 1}), Ints("strides", {2, 1})};
   std::string mode = "constant";
@@ -13,7 +13,7 @@ struct Options {
   int64_t opset = 13;
 };
 
-ir::Model PadConv(const Options& o) {
+ir::Model PadConv(const PadCase& o) {
   ir::Model model = MakeModel(o.opset);
   GraphBuilder b(model.graph);
   b.Input("x", {"N", "2", "7", "6"}).Init("W", Normal({3, 2, 3, 3}, 1));

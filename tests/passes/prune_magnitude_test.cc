@@ -56,7 +56,8 @@ TEST(PruneMagnitude, TheSameShareOfEachLayer) {
 }
 
 TEST(PruneMagnitude, CountIsTheFloorOfTheShare) {
-  for (const auto& [sparsity, zeros] : std::map<std::string, int>{{"0.3", 3}, {"0.39", 3}, {"0.7", 7}, {"0", 0}, {"1", 10}}) {
+  for (const auto& [sparsity, zeros] :
+       std::map<std::string, int>{{"0.3", 3}, {"0.39", 3}, {"0.7", 7}, {"0", 0}, {"1", 10}}) {
     ir::Model model = MakeModel();
     GraphBuilder(model.graph)
         .Input("x", {"N", "10"})
@@ -146,7 +147,8 @@ TEST(PruneMagnitude, WeightsInConstantNodes) {
       .Output("y");
   ASSERT_TRUE(RunPipeline("prune-magnitude{sparsity=0.5}", model).status.ok());
   const ir::Node& node = ::assize::testing::OnlyNode(model.graph, "Constant");
-  EXPECT_THAT(std::get<ir::NamedTensor>(node.FindAttribute("value")->value).tensor.ToFloats(), ElementsAre(0, -5, 0, 6));
+  EXPECT_THAT(std::get<ir::NamedTensor>(node.FindAttribute("value")->value).tensor.ToFloats(),
+              ElementsAre(0, -5, 0, 6));
 }
 
 TEST(PruneMagnitude, WeightsThatAreNoNumbersAreRefused) {

@@ -16,9 +16,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Case {
+struct QuantizeCase {
   std::string name, model, npz;
-  std::string calibration, calibration_rows;  // array, and the rows of it: a key of the file of rows, or empty for the first
+  std::string calibration, calibration_rows;  // array, and the rows of it: a key of the file of
+                                              // rows, or empty for the first
   std::string judged;                         // array; rows that are not calibrated on
   int64_t rows;                               // at most, where no key is given
   ir::Shape row;                              // of the model's input
@@ -31,7 +32,8 @@ std::string Data() {
   return std::string(given ? given : ASSIZE_SOURCE_DIR "/../shared") + "/data/";
 }
 
-ir::Tensor RowsOf(const data::Array& array, const std::vector<int64_t>& rows, const Case& c) {
+ir::Tensor RowsOf(const data::Array& array, const std::vector<int64_t>& rows,
+                  const QuantizeCase& c) {
   const data::Array wide = *data::Cast(*data::TakeRows(array, rows), data::DType::kF32);
   std::vector<float> values(wide.As<float>().begin(), wide.As<float>().end());
   for (float& v : values) v = (v + static_cast<float>(c.offset)) * static_cast<float>(c.scale);
@@ -58,10 +60,10 @@ std::vector<int64_t> Answers(const ir::Model& model, const ir::Tensor& x) {
   return answers;
 }
 
-class QuantizedModels : public ::testing::TestWithParam<Case> {};
+class QuantizedModels : public ::testing::TestWithParam<QuantizeCase> {};
 
 TEST_P(QuantizedModels, FewAnswersFlip) {
-  const Case& c = GetParam();
+  const QuantizeCase& c = GetParam();
   if (!fs::exists(Data() + c.model)) GTEST_SKIP() << "no " << Data() << c.model;
   auto imported = onnx::ImportFile(Data() + c.model);
   ASSERT_TRUE(imported.ok()) << Message(imported.status());
@@ -69,22 +71,27 @@ TEST_P(QuantizedModels, FewAnswersFlip) {
   const auto arrays = data::ReadNpz(Data() + c.npz);
   ASSERT_TRUE(arrays.ok()) << Message(arrays.status());
 
-  std::vector<int64_t> calibration(static_cast<size_t>(std::min(c.rows, arrays->at(c.calibration).rows())));
+  std::vector<int64_t> calibration(
+      static_cast<size_t>(std::min(c.rows, arrays->at(c.calibration).rows())));
   std::iota(calibration.begin(), calibration.end(), 0);
   std::vector<int64_t> judged(static_cast<size_t>(arrays->at(c.judged).rows()));
   std::iota(judged.begin(), judged.end(), 0);
   if (!c.calibration_rows.empty()) {
     const auto text = ReadFile(Data() + "calibration_rows.json");
     ASSERT_TRUE(text.ok());
-    calibration = (*ParseJson(*text, "calibration_rows.json"))[c.calibration_rows].get<std::vector<int64_t>>();
-    std::erase_if(judged, [&](int64_t row) { return std::find(calibration.begin(), calibration.end(), row) != calibration.end(); });
+    calibration = (*ParseJson(*text, "calibration_rows.json"))[c.calibration_rows]
+                      .get<std::vector<int64_t>>();
+    std::erase_if(judged, [&](int64_t row) {
+      return std::find(calibration.begin(), calibration.end(), row) != calibration.end();
+    });
   }
   const ir::Tensor x = RowsOf(arrays->at(c.judged), judged, c);
   const std::vector<int64_t> before = Answers(model, x);
   flow::EngineEvaluator evaluator;
   const std::string input = model.graph.value(model.graph.inputs()[0]).name;
-  const Outcome outcome = Quantize("simplify,fuse,quantize-static", model,
-                                   Rows(input, RowsOf(arrays->at(c.calibration), calibration, c), 50), &evaluator);
+  const Outcome outcome =
+      Quantize("simplify,fuse,quantize-static", model,
+               Rows(input, RowsOf(arrays->at(c.calibration), calibration, c), 50), &evaluator);
   ASSERT_TRUE(outcome.status.ok()) << Message(outcome.status);
   const std::vector<int64_t> after = Answers(model, x);
   ASSERT_EQ(before.size(), after.size());
@@ -96,11 +103,13 @@ TEST_P(QuantizedModels, FewAnswersFlip) {
   if (!fs::exists(python)) GTEST_SKIP() << "no " << python << " (scripts/setup test makes it)";
   const std::string base = ::testing::TempDir() + "/assize_quantized_" + c.name;
   ASSERT_TRUE(onnx::ExportFile(model, base + ".onnx").ok());
-  const auto npz = data::NpzBytes({{"x", data::Array::Of<float>(x.dims(), {x.data<float>().begin(), x.data<float>().end()})},
-                                   {"y", data::Array::Of<int64_t>({static_cast<int64_t>(after.size())}, after)}});
+  const auto npz = data::NpzBytes(
+      {{"x", data::Array::Of<float>(x.dims(), {x.data<float>().begin(), x.data<float>().end()})},
+       {"y", data::Array::Of<int64_t>({static_cast<int64_t>(after.size())}, after)}});
   ASSERT_TRUE(npz.ok() && WriteFileAtomic(base + ".npz", *npz).ok());
-  const std::string command = fmt::format("env -u LD_PRELOAD '{}' '{}/tests/passes/quantize_in_ort.py' '{}.onnx' '{}.npz' > '{}.txt'",
-                                          python, ASSIZE_SOURCE_DIR, base, base, base);
+  const std::string command = fmt::format(
+      "env -u LD_PRELOAD '{}' '{}/tests/passes/quantize_in_ort.py' '{}.onnx' '{}.npz' > '{}.txt'",
+      python, ASSIZE_SOURCE_DIR, base, base, base);
   ASSERT_EQ(std::system(command.c_str()), 0) << command;
   int64_t differ = -1;
   ASSERT_EQ(std::sscanf(ReadFile(base + ".txt")->c_str(), "differ %ld", &differ), 1);
@@ -109,13 +118,41 @@ TEST_P(QuantizedModels, FewAnswersFlip) {
 }
 
 // As many flips as ONNX Runtime's own min/max quantizer makes, and a tenth.
-INSTANTIATE_TEST_SUITE_P(
-    Data, QuantizedModels,
-    ::testing::Values(Case{"wdbc", "wdbc/wdbc_mlp.onnx", "wdbc/wdbc.npz", "train_x", "", "test_x", 369, {30}, 0, 1, 1},
-                      Case{"pneumonia", "pneumoniamnist/pneumonia_cnn.onnx", "pneumoniamnist/pneumoniamnist.npz",
-                           "train_images", "", "test_images", 300, {1, 28, 28}, 0, 1.0 / 255, 2},
-                      Case{"kws", "kws/dscnn_kws.onnx", "kws/kws500.npz", "x", "kws", "x", 100, {1, 49, 10}, -83, 0.5847029, 6}),
-    [](const auto& param) { return param.param.name; });
+INSTANTIATE_TEST_SUITE_P(Data, QuantizedModels,
+                         ::testing::Values(QuantizeCase{"wdbc",
+                                                        "wdbc/wdbc_mlp.onnx",
+                                                        "wdbc/wdbc.npz",
+                                                        "train_x",
+                                                        "",
+                                                        "test_x",
+                                                        369,
+                                                        {30},
+                                                        0,
+                                                        1,
+                                                        1},
+                                           QuantizeCase{"pneumonia",
+                                                        "pneumoniamnist/pneumonia_cnn.onnx",
+                                                        "pneumoniamnist/pneumoniamnist.npz",
+                                                        "train_images",
+                                                        "",
+                                                        "test_images",
+                                                        300,
+                                                        {1, 28, 28},
+                                                        0,
+                                                        1.0 / 255,
+                                                        2},
+                                           QuantizeCase{"kws",
+                                                        "kws/dscnn_kws.onnx",
+                                                        "kws/kws500.npz",
+                                                        "x",
+                                                        "kws",
+                                                        "x",
+                                                        100,
+                                                        {1, 49, 10},
+                                                        -83,
+                                                        0.5847029,
+                                                        6}),
+                         [](const auto& param) { return param.param.name; });
 
 }  // namespace
 }  // namespace assize::testing

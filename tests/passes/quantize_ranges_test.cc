@@ -1,6 +1,4 @@
 // Ranges: the same for every order and cut of the data, zero on the grid, no scale of zero.
-#include "passes/quantize/ranges.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 #include <vector>
 
 #include "lib/support/random.h"
+#include "passes/quantize/ranges.h"
 
 namespace assize::passes::quantize {
 namespace {
@@ -21,7 +20,7 @@ std::vector<float> NormalValues(size_t count, uint64_t seed, double scale) {
 
 TEST(Histogram, DoesNotDependOnTheOrder) {
   std::vector<float> values = NormalValues(5000, 1, 1e-3);
-  values.push_back(900.0f);   // seen last it widens everything, seen first it sets the width
+  values.push_back(900.0f);  // seen last it widens everything, seen first it sets the width
   values.push_back(-70.25f);
   values.push_back(0.0f);
   Histogram forward, backward;
@@ -74,13 +73,16 @@ TEST(Observer, RefusesNanAndInfinityWithoutShowingData) {
 }
 
 TEST(Observer, FindsTheGridOfScaledIntegers) {
-  Observer pixels(false, true), features(false, true), three(false, true), few(false, true), wide(false, true);
+  Observer pixels(false, true), features(false, true), three(false, true), few(false, true),
+      wide(false, true);
   std::vector<float> p, f, t, w;
   for (int i = 3; i < 250; i += 2) p.push_back(static_cast<float>(i) / 255);
-  p.push_back(static_cast<float>(8) / 255);  // one even level among odd ones: the step is 1/255 all the same
+  p.push_back(static_cast<float>(8) /
+              255);  // one even level among odd ones: the step is 1/255 all the same
   for (int i = -120; i < 44; ++i) f.push_back(static_cast<float>(i) * 0.5847029f);
-  for (int i = 0; i < 255; ++i) t.push_back((static_cast<float>(i) / 255 - 0.485f) / 0.229f);  // zero is off the grid
-  for (int i = 0; i < 200; ++i) w.push_back(static_cast<float>(2 * i + (i == 7)));             // 400 steps
+  for (int i = 0; i < 255; ++i)
+    t.push_back((static_cast<float>(i) / 255 - 0.485f) / 0.229f);  // zero is off the grid
+  for (int i = 0; i < 200; ++i) w.push_back(static_cast<float>(2 * i + (i == 7)));  // 400 steps
   ASSERT_TRUE(pixels.Observe(p, "x").ok());
   ASSERT_TRUE(features.Observe(f, "x").ok());
   ASSERT_TRUE(three.Observe(t, "x").ok());
@@ -101,7 +103,8 @@ TEST(Observer, FindsTheGridOfScaledIntegers) {
 }
 
 TEST(Grid8, HoldsZeroExactlyAndNeverDividesByZero) {
-  const std::vector<std::pair<double, double>> ranges = {{-1, 3}, {2, 5}, {-7, -2}, {0, 1e-5}, {-1e-9, 1e9}};
+  const std::vector<std::pair<double, double>> ranges = {
+      {-1, 3}, {2, 5}, {-7, -2}, {0, 1e-5}, {-1e-9, 1e9}};
   for (const auto& [lo, hi] : ranges) {
     const Grid8 grid = GridOfRange(lo, hi, "minmax");
     const double scale = static_cast<double>(grid.scale), zero = grid.zero_point;

@@ -21,10 +21,12 @@ class Rows final : public pass::Dataset {
   int64_t rows() const override { return tensor_.dims()[0]; }
   StatusOr<pass::Feeds> Batch(int64_t begin, int64_t end) const override {
     const size_t row = tensor_.bytes().size() / static_cast<size_t>(rows());
-    const auto bytes = tensor_.bytes().subspan(static_cast<size_t>(begin) * row, static_cast<size_t>(end - begin) * row);
+    const auto bytes = tensor_.bytes().subspan(static_cast<size_t>(begin) * row,
+                                               static_cast<size_t>(end - begin) * row);
     ir::Shape dims = tensor_.dims();
     dims[0] = end - begin;
-    return pass::Feeds{{input_, ir::Tensor::FromBytes(tensor_.dtype(), dims, {bytes.begin(), bytes.end()})}};
+    return pass::Feeds{
+        {input_, ir::Tensor::FromBytes(tensor_.dtype(), dims, {bytes.begin(), bytes.end()})}};
   }
   int64_t batch_rows() const override { return batch_rows_; }
   std::string digest() const override { return "0000"; }
@@ -58,7 +60,8 @@ inline Outcome Quantize(const std::string& text, ir::Model& model, const pass::D
 }
 
 // The first output for all rows at once, by the reference.
-inline std::vector<float> Predict(const ir::Model& model, const std::string& input, const ir::Tensor& x) {
+inline std::vector<float> Predict(const ir::Model& model, const std::string& input,
+                                  const ir::Tensor& x) {
   ReferenceEvaluator evaluator;
   auto runner = evaluator.Prepare(model, {model.graph.value(model.graph.outputs()[0]).name});
   auto result = (*runner)->Run({{input, x}});

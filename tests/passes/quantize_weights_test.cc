@@ -1,11 +1,10 @@
 // Integer weights and biases: within half a step, never a zero scale, never more than 32 bits.
-#include "passes/quantize/weights.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "lib/support/random.h"
+#include "passes/quantize/weights.h"
 
 namespace assize::passes::quantize {
 namespace {
@@ -28,7 +27,8 @@ TEST(QuantizeWeight, EveryChannelUsesItsOwnScale) {
   std::vector<int> top(3, 0);
   for (size_t i = 0; i < w.size(); ++i) {
     const size_t c = i / 2 % 3;
-    EXPECT_NEAR(static_cast<double>(scale[c]) * q[i], w[i], 0.5001 * static_cast<double>(scale[c])) << i;
+    EXPECT_NEAR(static_cast<double>(scale[c]) * q[i], w[i], 0.5001 * static_cast<double>(scale[c]))
+        << i;
     top[c] = std::max(top[c], std::abs(static_cast<int>(q[i])));
   }
   EXPECT_EQ(top, (std::vector<int>{127, 127, 127}));
@@ -43,7 +43,9 @@ TEST(QuantizeWeight, AChannelOfZerosHasAScale) {
   EXPECT_GT(result.scale.data<float>()[0], 0);
   const QuantizedBias bias = QuantizeBias(b, 0.5f, result);
   for (size_t o = 0; o < 2; ++o) {
-    EXPECT_NEAR(static_cast<double>(bias.scale.data<float>()[o]) * bias.q.data<int32_t>()[o], b[o], 1e-2) << o;
+    EXPECT_NEAR(static_cast<double>(bias.scale.data<float>()[o]) * bias.q.data<int32_t>()[o], b[o],
+                1e-2)
+        << o;
   }
   const QuantizedWeight all = QuantizeWeight(std::vector<double>(4, 0), {2, 2}, 0, 0.5, {}, 2);
   EXPECT_GT(all.scale.data<float>()[0], 0);
@@ -62,7 +64,8 @@ TEST(QuantizeWeight, WidensTheScaleOfAChannelWhoseBiasWouldOverflow) {
 }
 
 TEST(QuantizeBias, GroupsOfATransposedConvolutionShareScales) {
-  const std::vector<double> w = {1, 10, -1, 10}, b = {1, 2, 3, 4};  // [2, 2, 1]: 2 groups of 2 channels
+  const std::vector<double> w = {1, 10, -1, 10},
+                            b = {1, 2, 3, 4};  // [2, 2, 1]: 2 groups of 2 channels
   const QuantizedWeight weight = QuantizeWeight(w, {2, 2, 1}, 1, 0.1, b, 2);
   const QuantizedBias bias = QuantizeBias(b, 0.1f, weight);
   const auto scale = bias.scale.data<float>();

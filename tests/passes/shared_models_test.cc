@@ -13,7 +13,7 @@
 namespace assize::testing {
 namespace {
 
-struct Case {
+struct SharedModel {
   std::string path, ops;  // ops after simplify and fuse, counted
 };
 
@@ -26,7 +26,7 @@ std::string Counted(const ir::Graph& graph) {
   return text;
 }
 
-class SharedModels : public ::testing::TestWithParam<Case> {};
+class SharedModels : public ::testing::TestWithParam<SharedModel> {};
 
 TEST_P(SharedModels, SimplifyAndFuseKeepTheirPromises) {
   const char* given = std::getenv("ASSIZE_SHARED");
@@ -51,16 +51,17 @@ TEST_P(SharedModels, SimplifyAndFuseKeepTheirPromises) {
 INSTANTIATE_TEST_SUITE_P(
     Data, SharedModels,
     ::testing::Values(
-        Case{"wdbc/wdbc_mlp.onnx", "1 Div, 3 Gemm, 2 Relu, 1 Sub"},
-        Case{"mnist/mnist-8.onnx", "2 Conv, 1 Gemm, 2 MaxPool, 2 Relu, 1 Reshape"},
-        Case{"kws/dscnn_kws.onnx", "1 AveragePool, 9 Conv, 1 Flatten, 1 Gemm, 9 Relu, 1 Softmax"},
-        Case{"pneumoniamnist/pneumonia_cnn.onnx",
-             "5 Conv, 1 Flatten, 1 Gemm, 1 GlobalAveragePool, 5 Relu"},
-        Case{"fashion-mnist/fashion_mobilenetv2_mini.onnx",
-             "2 Add, 12 Clip, 17 Conv, 1 Flatten, 1 Gemm, 1 GlobalAveragePool"},
-        Case{"cifar10/winml_cifar_cnn.onnx", "4 Conv, 1 Gemm, 1 MaxPool, 4 Relu, 1 Reshape"},
-        Case{"cifar10/resnet20_cifar10.onnx",
-             "9 Add, 1 AveragePool, 19 Conv, 1 Flatten, 1 Gemm, 2 Pad, 19 Relu, 4 Slice"}),
+        SharedModel{"wdbc/wdbc_mlp.onnx", "1 Div, 3 Gemm, 2 Relu, 1 Sub"},
+        SharedModel{"mnist/mnist-8.onnx", "2 Conv, 1 Gemm, 2 MaxPool, 2 Relu, 1 Reshape"},
+        SharedModel{"kws/dscnn_kws.onnx",
+                    "1 AveragePool, 9 Conv, 1 Flatten, 1 Gemm, 9 Relu, 1 Softmax"},
+        SharedModel{"pneumoniamnist/pneumonia_cnn.onnx",
+                    "5 Conv, 1 Flatten, 1 Gemm, 1 GlobalAveragePool, 5 Relu"},
+        SharedModel{"fashion-mnist/fashion_mobilenetv2_mini.onnx",
+                    "2 Add, 12 Clip, 17 Conv, 1 Flatten, 1 Gemm, 1 GlobalAveragePool"},
+        SharedModel{"cifar10/winml_cifar_cnn.onnx", "4 Conv, 1 Gemm, 1 MaxPool, 4 Relu, 1 Reshape"},
+        SharedModel{"cifar10/resnet20_cifar10.onnx",
+                    "9 Add, 1 AveragePool, 19 Conv, 1 Flatten, 1 Gemm, 2 Pad, 19 Relu, 4 Slice"}),
     [](const auto& param) {
       std::string name = std::filesystem::path(param.param.path).stem().string();
       std::replace_if(

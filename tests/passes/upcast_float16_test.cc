@@ -1,4 +1,5 @@
-// upcast-float16: the function up to 16-bit roundings, the same signature, and what quantize-static makes of it.
+// upcast-float16: the function up to 16-bit roundings, the same signature, and what quantize-static
+// makes of it.
 #include "lib/ir/float_formats.h"
 #include "lib/ir/hash.h"
 #include "tests/passes/quantize_testing.h"
@@ -31,10 +32,14 @@ ir::Model Small(ir::DType dtype) {
   init("mean", Normal({4}, 4));
   init("var", Floats({4}, {1, 2, 3, 4}));
   init("M", Normal({4, 3}, 5));
-  b.Node("Conv", {"x", "W"}, {"c"}).Node("BatchNormalization", {"c", "gamma", "beta", "mean", "var"}, {"n"});
-  b.Node("Relu", {"n"}, {"r"}).Node("GlobalAveragePool", {"r"}, {"g"}).Node("Flatten", {"g"}, {"f"});
+  b.Node("Conv", {"x", "W"}, {"c"})
+      .Node("BatchNormalization", {"c", "gamma", "beta", "mean", "var"}, {"n"});
+  b.Node("Relu", {"n"}, {"r"})
+      .Node("GlobalAveragePool", {"r"}, {"g"})
+      .Node("Flatten", {"g"}, {"f"});
   b.Node("MatMul", {"f", "M"}, {"y"});
-  b.Output("y", ir::Type::TensorOf(dtype, std::vector<ir::Dim>{{std::nullopt, "N", {}}, {3, {}, {}}}));
+  b.Output("y",
+           ir::Type::TensorOf(dtype, std::vector<ir::Dim>{{std::nullopt, "N", {}}, {3, {}, {}}}));
   return model;
 }
 
@@ -54,7 +59,8 @@ TEST_P(UpcastFloat16Types, MovesOutputsByRoundingsOnly) {
   EXPECT_TRUE(outcome.record().changed);
   EXPECT_EQ(outcome.record().check.kind, "none");
   EXPECT_EQ(outcome.record().statistics.at("tensors"), 6);
-  EXPECT_EQ(Ops(after.graph), "Cast Conv BatchNormalization Relu GlobalAveragePool Flatten MatMul Cast");
+  EXPECT_EQ(Ops(after.graph),
+            "Cast Conv BatchNormalization Relu GlobalAveragePool Flatten MatMul Cast");
   const ir::Tensor x = Halved(Normal({3, 2, 6, 6}, 9), GetParam());
   const auto y = Outputs(before, x), z = Outputs(after, x);
   ASSERT_EQ(y.size(), z.size());
@@ -79,7 +85,10 @@ INSTANTIATE_TEST_SUITE_P(Types, UpcastFloat16Types,
 TEST(UpcastFloat16, LeavesFloatModelsAlone) {
   ir::Model model = MakeModel();
   GraphBuilder b(model.graph);
-  b.Input("x", {"N", "2"}).Init("w", Normal({2, 2}, 1)).Node("MatMul", {"x", "w"}, {"y"}).Output("y");
+  b.Input("x", {"N", "2"})
+      .Init("w", Normal({2, 2}, 1))
+      .Node("MatMul", {"x", "w"}, {"y"})
+      .Output("y");
   ExpectUnchanged("upcast-float16", model);
 }
 
@@ -88,7 +97,8 @@ TEST(UpcastFloat16, WarnsWhereAnUnknownOpHidesATypeAndLeavesTheModel) {
   model.set_opset("acme", 1);
   GraphBuilder b(model.graph);
   b.Input("x", {"2"}, ir::DType::kFloat16).Node("Twist", {"x"}, {"t"}, {}, "acme");
-  b.Node("Add", {"t", "x"}, {"y"}).Output("y", ir::Type::TensorOf(ir::DType::kFloat16, std::vector<int64_t>{2}));
+  b.Node("Add", {"t", "x"}, {"y"})
+      .Output("y", ir::Type::TensorOf(ir::DType::kFloat16, std::vector<int64_t>{2}));
   const Digest before = ir::StructuralHash(model);
   const auto pipeline = pass::Pipeline::Parse("upcast-float16", passes::AllPasses());
   ASSERT_TRUE(pipeline.ok());
@@ -102,7 +112,8 @@ TEST(UpcastFloat16, WarnsWhereAnUnknownOpHidesATypeAndLeavesTheModel) {
 
 // Layers of 16-bit floats quantize, with the pass in front or without it.
 TEST(UpcastFloat16, MakesWayForQuantization) {
-  for (const std::string pipeline : {"upcast-float16,simplify,fuse,quantize-static", "quantize-static"}) {
+  for (const std::string pipeline :
+       {"upcast-float16,simplify,fuse,quantize-static", "quantize-static"}) {
     ir::Model model = Small(ir::DType::kFloat16);
     const Rows rows("x", Halved(Normal({16, 2, 6, 6}, 11)));
     const Outcome outcome = Quantize(pipeline, model, rows);

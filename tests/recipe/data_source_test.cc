@@ -12,7 +12,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::string Refusal(const std::string& data) {
+std::string DataRefusal(const std::string& data) {
   const YamlNode node = ParseYaml(data, "r.yaml").value();
   Recipe recipe;
   const Status status = ReadData(node, recipe);
@@ -99,8 +99,8 @@ TEST(ReadData, RefusesWhatContradictsItself) {
       {"npy: a, labels: b, sha256: { c: 12 }", "unknown key \"c\""},
   };
   for (const auto& [source, message] : cases)
-    EXPECT_THAT(Refusal(Source(source)), HasSubstr(message)) << source;
-  EXPECT_EQ(Refusal(Source("npy: a")), "accepted");
+    EXPECT_THAT(DataRefusal(Source(source)), HasSubstr(message)) << source;
+  EXPECT_EQ(DataRefusal(Source("npy: a")), "accepted");
 }
 
 TEST(ReadData, RefusesSplitsThatCannotBe) {
@@ -125,10 +125,10 @@ TEST(ReadData, RefusesSplitsThatCannotBe) {
       {"", "\"splits\" is missing"},
   };
   for (const auto& [splits, message] : cases) {
-    EXPECT_THAT(Refusal(sources + splits + "\n"), HasSubstr(message)) << splits;
+    EXPECT_THAT(DataRefusal(sources + splits + "\n"), HasSubstr(message)) << splits;
   }
-  EXPECT_THAT(Refusal("splits: { evaluation: a }\n"), HasSubstr("no source"));
-  EXPECT_THAT(Refusal("\"a/b\": { npy: a }\nsplits: { evaluation: a }\n"),
+  EXPECT_THAT(DataRefusal("splits: { evaluation: a }\n"), HasSubstr("no source"));
+  EXPECT_THAT(DataRefusal("\"a/b\": { npy: a }\nsplits: { evaluation: a }\n"),
               HasSubstr("is no name of a source"));
 }
 

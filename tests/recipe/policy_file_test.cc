@@ -16,19 +16,19 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-PolicyFile Parsed(const std::string& text) {
+PolicyFile ParsedPolicy(const std::string& text) {
   StatusOr<PolicyFile> policy = ParsePolicyFile(text, "p.yaml", "folder");
   EXPECT_TRUE(policy.ok()) << Message(policy.status());
   return policy.ok() ? *std::move(policy) : PolicyFile{};
 }
 
-std::string Refusal(const std::string& text) {
+std::string PolicyRefusal(const std::string& text) {
   const StatusOr<PolicyFile> policy = ParsePolicyFile(text, "p.yaml", "folder");
   return policy.ok() ? "accepted" : Message(policy.status());
 }
 
 TEST(ParsePolicyFile, ReadsKeysAndDemands) {
-  const PolicyFile policy = Parsed(kPolicy);
+  const PolicyFile policy = ParsedPolicy(kPolicy);
   EXPECT_EQ(policy.text, kPolicy);
   EXPECT_EQ(policy.release, "chest-xray");
   ASSERT_EQ(policy.keys.size(), 4u);
@@ -51,7 +51,7 @@ TEST(ParsePolicyFile, ReadsKeysAndDemands) {
 }
 
 TEST(ParsePolicyFile, DefaultsAreTheStricterSideOfSilence) {
-  const PolicyFile policy = Parsed(
+  const PolicyFile policy = ParsedPolicy(
       "assize_policy: 1\nrelease: a\nkeys: { releaser: k.pem }\ncriteria: [ { metric: top1, "
       "at_least: 0.9 } ]\n"
       "separation: { waived: true, reason: one person }\n");
@@ -102,12 +102,13 @@ TEST(ParsePolicyFile, FaultsAreRefusedByParserAndSchema) {
   };
   for (const Case& c : cases) {
     const std::string text = With(kPolicy, c.part, c.other);
-    EXPECT_THAT(Refusal(text), HasSubstr(c.message)) << c.other;
+    EXPECT_THAT(PolicyRefusal(text), HasSubstr(c.message)) << c.other;
     EXPECT_THAT(SchemaFindings("policy.schema.json", text), Not(IsEmpty())) << c.other;
   }
-  EXPECT_THAT(Refusal(With(kPolicy, "not_after: 2027", "not_after: 2025")),
+  EXPECT_THAT(PolicyRefusal(With(kPolicy, "not_after: 2027", "not_after: 2025")),
               HasSubstr("lies before not_before"));
-  EXPECT_THAT(Refusal("assize_policy: 1\nrelease: a\nkeys: {}\n"), HasSubstr("no trusted key"));
+  EXPECT_THAT(PolicyRefusal("assize_policy: 1\nrelease: a\nkeys: {}\n"),
+              HasSubstr("no trusted key"));
 }
 
 TEST(EffectivePolicy, ReadsBackTheSame) {
@@ -115,9 +116,9 @@ TEST(EffectivePolicy, ReadsBackTheSame) {
        {std::string(kPolicy),
         With(kPolicy, "require: [ builder, evaluator ]", "waived: true, reason: \"one: person\""),
         With(kPolicy, "not_older_than: {", "not_older_than: 1.0.0 #")}) {
-    const Json effective = EffectivePolicy(Parsed(text));
+    const Json effective = EffectivePolicy(ParsedPolicy(text));
     const std::string written = DumpYaml(effective);
-    EXPECT_EQ(DumpPrettyJson(EffectivePolicy(Parsed(written))), DumpPrettyJson(effective))
+    EXPECT_EQ(DumpPrettyJson(EffectivePolicy(ParsedPolicy(written))), DumpPrettyJson(effective))
         << written;
     EXPECT_THAT(SchemaFindings("policy.schema.json", written), IsEmpty()) << written;
     EXPECT_THAT(SchemaFindings("policy.schema.json", text), IsEmpty());

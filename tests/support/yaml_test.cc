@@ -11,7 +11,7 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-std::string Refusal(std::string_view text) {
+std::string YamlRefusal(std::string_view text) {
   const StatusOr<YamlNode> node = ParseYaml(text, "r.yaml");
   if (node.ok()) return "accepted: " + DumpJson(node->ToJson());
   EXPECT_EQ(node.status().code(), StatusCode::kInvalidArgument);
@@ -40,51 +40,51 @@ TEST(ParseYaml, EmptyIsNull) {
 }
 
 TEST(ParseYaml, RefusesDuplicateKeys) {
-  EXPECT_EQ(Refusal("a: 1\nb: 2\na: 3\n"), "r.yaml:3:1: duplicate key \"a\"");
-  EXPECT_EQ(Refusal("x: { a: 1, \"a\": 2 }\n"), "r.yaml:1:12: duplicate key \"a\"");
+  EXPECT_EQ(YamlRefusal("a: 1\nb: 2\na: 3\n"), "r.yaml:3:1: duplicate key \"a\"");
+  EXPECT_EQ(YamlRefusal("x: { a: 1, \"a\": 2 }\n"), "r.yaml:1:12: duplicate key \"a\"");
   EXPECT_TRUE(ParseYaml("x: { a: 1 }\ny: { a: 1 }\n", "r").ok());
 }
 
 TEST(ParseYaml, RefusesAnchorsAliasesTagsAndMerges) {
-  EXPECT_THAT(Refusal("a: &x 1\n"), StartsWith("r.yaml:1:"));
-  EXPECT_THAT(Refusal("a: &x 1\n"), HasSubstr("anchor"));
-  EXPECT_THAT(Refusal("a: &x [*x]\n"), HasSubstr("anchor"));
-  EXPECT_THAT(Refusal("a: &x\n"), HasSubstr("anchor"));
-  EXPECT_THAT(Refusal("a: *x\n"), StartsWith("r.yaml:1:"));
-  EXPECT_THAT(Refusal("a:\n  <<: {b: 1}\n"), HasSubstr("r.yaml:2:3: a merge key"));
+  EXPECT_THAT(YamlRefusal("a: &x 1\n"), StartsWith("r.yaml:1:"));
+  EXPECT_THAT(YamlRefusal("a: &x 1\n"), HasSubstr("anchor"));
+  EXPECT_THAT(YamlRefusal("a: &x [*x]\n"), HasSubstr("anchor"));
+  EXPECT_THAT(YamlRefusal("a: &x\n"), HasSubstr("anchor"));
+  EXPECT_THAT(YamlRefusal("a: *x\n"), StartsWith("r.yaml:1:"));
+  EXPECT_THAT(YamlRefusal("a:\n  <<: {b: 1}\n"), HasSubstr("r.yaml:2:3: a merge key"));
   for (const char* text : {"a: !!str 1", "a: !local 1", "a: ! 1", "a: ! \"x\"", "a: !!map {}",
                            "a: ! {}", "a: ! [1]", "a: !!str", "!!str a: 1", "! a: 1"}) {
-    EXPECT_THAT(Refusal(text), HasSubstr("tag")) << text;
+    EXPECT_THAT(YamlRefusal(text), HasSubstr("tag")) << text;
   }
   EXPECT_TRUE(ParseYaml("a: \"<<\"\nb: \"!x\"\nc: \"*x\"\n", "r").ok());
 }
 
 TEST(ParseYaml, RefusesSeveralDocuments) {
-  EXPECT_THAT(Refusal("a: 1\n---\nb: 2\n"), HasSubstr("second document"));
-  EXPECT_THAT(Refusal("---\na: 1\n---\n"), HasSubstr("second document"));
+  EXPECT_THAT(YamlRefusal("a: 1\n---\nb: 2\n"), HasSubstr("second document"));
+  EXPECT_THAT(YamlRefusal("---\na: 1\n---\n"), HasSubstr("second document"));
   EXPECT_TRUE(ParseYaml("---\na: 1\n...\n", "r").ok());
 }
 
 TEST(ParseYaml, RefusesKeysThatAreNoNames) {
-  EXPECT_THAT(Refusal("{[a]: 1}"), HasSubstr("list or map as key"));
-  EXPECT_THAT(Refusal("? {a: 1}\n: 2\n"), HasSubstr("list or map as key"));
-  EXPECT_THAT(Refusal(": 1\n"), HasSubstr("null or nothing as key"));
-  EXPECT_THAT(Refusal("~: 1\n"), HasSubstr("null or nothing as key"));
+  EXPECT_THAT(YamlRefusal("{[a]: 1}"), HasSubstr("list or map as key"));
+  EXPECT_THAT(YamlRefusal("? {a: 1}\n: 2\n"), HasSubstr("list or map as key"));
+  EXPECT_THAT(YamlRefusal(": 1\n"), HasSubstr("null or nothing as key"));
+  EXPECT_THAT(YamlRefusal("~: 1\n"), HasSubstr("null or nothing as key"));
 }
 
 TEST(ParseYaml, RefusesBytesThatReadersDisagreeOn) {
-  EXPECT_EQ(Refusal("a:\n\tb: 1\n"), "r.yaml:2:1: a tab as indent, expected spaces");
-  EXPECT_THAT(Refusal("a:\n  \tb: 1\n"), StartsWith("r.yaml:2:3: a tab"));
+  EXPECT_EQ(YamlRefusal("a:\n\tb: 1\n"), "r.yaml:2:1: a tab as indent, expected spaces");
+  EXPECT_THAT(YamlRefusal("a:\n  \tb: 1\n"), StartsWith("r.yaml:2:3: a tab"));
   EXPECT_TRUE(ParseYaml("a: 1\t# tab before a comment\n\t\n", "r").ok());
-  EXPECT_THAT(Refusal(std::string_view("a: \0", 4)),
+  EXPECT_THAT(YamlRefusal(std::string_view("a: \0", 4)),
               HasSubstr("r.yaml:1:4: control character 0x00"));
-  EXPECT_THAT(Refusal("a: \x1b[31m\n"), HasSubstr("control character 0x1b"));
-  EXPECT_THAT(Refusal("\xEF\xBB\xBF"
-                      "a: 1\n"),
+  EXPECT_THAT(YamlRefusal("a: \x1b[31m\n"), HasSubstr("control character 0x1b"));
+  EXPECT_THAT(YamlRefusal("\xEF\xBB\xBF"
+                          "a: 1\n"),
               HasSubstr("byte order mark"));
   for (const char* text : {"a: \xFF", "a: \xC0\xAF", "a: \xE0\x80\x80", "a: \xED\xA0\x80",
                            "a: \xF4\x90\x80\x80", "a: \xE2\x82"}) {
-    EXPECT_THAT(Refusal(text), HasSubstr("r.yaml:1:4: byte 0x")) << text;
+    EXPECT_THAT(YamlRefusal(text), HasSubstr("r.yaml:1:4: byte 0x")) << text;
   }
   EXPECT_TRUE(ParseYaml("a: \xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\n", "r").ok());
 }
@@ -92,20 +92,20 @@ TEST(ParseYaml, RefusesBytesThatReadersDisagreeOn) {
 TEST(ParseYaml, LimitsDepthNodesAndSize) {
   auto nested = [](size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   EXPECT_TRUE(ParseYaml(nested(64), "r").ok());
-  EXPECT_THAT(Refusal(nested(65)), HasSubstr("r.yaml:1:65: nested deeper than 64"));
-  EXPECT_THAT(Refusal(nested(100'000)), HasSubstr("nested deeper"));
+  EXPECT_THAT(YamlRefusal(nested(65)), HasSubstr("r.yaml:1:65: nested deeper than 64"));
+  EXPECT_THAT(YamlRefusal(nested(100'000)), HasSubstr("nested deeper"));
   std::string wide;
   for (int i = 0; i < 10000; ++i) wide += "- x\n";
-  EXPECT_THAT(Refusal(wide), HasSubstr("more than 10000 values"));
-  EXPECT_THAT(Refusal(std::string((1 << 20) + 1, ' ')), HasSubstr("limit is 1048576"));
+  EXPECT_THAT(YamlRefusal(wide), HasSubstr("more than 10000 values"));
+  EXPECT_THAT(YamlRefusal(std::string((1 << 20) + 1, ' ')), HasSubstr("limit is 1048576"));
 }
 
 TEST(ParseYaml, SyntaxErrorsHavePlaces) {
-  EXPECT_THAT(Refusal("a: [1, 2\nb: 3\n"), StartsWith("r.yaml:"));
-  EXPECT_EQ(Refusal("a: \"open\\\"\n"), "r.yaml:1:4: a quote (\") that is never closed");
-  EXPECT_EQ(Refusal("a: 'it''s\n"), "r.yaml:1:4: a quote (') that is never closed");
+  EXPECT_THAT(YamlRefusal("a: [1, 2\nb: 3\n"), StartsWith("r.yaml:"));
+  EXPECT_EQ(YamlRefusal("a: \"open\\\"\n"), "r.yaml:1:4: a quote (\") that is never closed");
+  EXPECT_EQ(YamlRefusal("a: 'it''s\n"), "r.yaml:1:4: a quote (') that is never closed");
   EXPECT_TRUE(ParseYaml("a: ['it''s', \"\\\"\"]\n", "r").ok());
-  EXPECT_THAT(Refusal("a: 1\n  b: 2\n"), StartsWith("r.yaml:2:"));
+  EXPECT_THAT(YamlRefusal("a: 1\n  b: 2\n"), StartsWith("r.yaml:2:"));
 }
 
 TEST(Typed, NothingIsGuessed) {

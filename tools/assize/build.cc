@@ -6,13 +6,13 @@
 namespace assize::cli {
 namespace {
 
-struct Flags {
+struct BuildFlags {
   flow::BuildRequest request;
   bool dry_run = false;
   std::optional<int> passphrase_fd;
 };
 
-StatusOr<ExitCode> Plan(const Flags& flags, Output& output) {
+StatusOr<ExitCode> Plan(const BuildFlags& flags, Output& output) {
   AZ_ASSIGN_OR_RETURN(const flow::BuildPlan plan,
                       flow::PlanBuild(flags.request, output.progress()));
   output.Data(plan.text);
@@ -20,7 +20,7 @@ StatusOr<ExitCode> Plan(const Flags& flags, Output& output) {
   return ExitCode::kOk;
 }
 
-StatusOr<ExitCode> Build(Flags& flags, Output& output) {
+StatusOr<ExitCode> Build(BuildFlags& flags, Output& output) {
   flags.request.passphrase = trust::DefaultPassphrase(flags.passphrase_fd);
   if (flags.dry_run) return Plan(flags, output);
   AZ_ASSIGN_OR_RETURN(const flow::BuildResult result,
@@ -47,7 +47,7 @@ void AddBuild(Program& program) {
   CLI::App& app =
       program.Add("build", "Builds, measures, signs and publishes a release from a recipe",
                   "assize build examples/breast-cancer/recipe.yaml --store releases");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<BuildFlags>();
   app.add_option("RECIPE", flags->request.recipe, "the recipe, a YAML file")
       ->type_name("")
       ->required();

@@ -9,7 +9,7 @@
 namespace assize::cli {
 namespace {
 
-struct Flags {
+struct OptFlags {
   flow::OptimizeRequest request;
   DataFlags data;
   bool time_passes = false, stats = false, print_pipeline = false, list_passes = false,
@@ -31,7 +31,7 @@ Status CheckPrintAfter(const std::vector<std::string>& names) {
   return OkStatus();
 }
 
-StatusOr<ExitCode> Opt(Flags& flags, Output& output) {
+StatusOr<ExitCode> Opt(OptFlags& flags, Output& output) {
   flow::OptimizeRequest& request = flags.request;
   if (flags.list_passes) {
     output.Data(flow::CatalogueText());
@@ -77,7 +77,7 @@ void AddOpt(Program& program) {
       program.Add("opt", "Runs a pipeline of passes over a model",
                   "assize opt model.onnx -p 'simplify,fuse,quantize-static{calibrator=percentile}' "
                   "--data rows.npz -o small.onnx");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<OptFlags>();
   flow::OptimizeRequest& request = flags->request;
   app.add_option("MODEL", request.model, "the model, an ONNX file")->type_name("");
   app.add_option("-p,--pipeline", request.pipeline,

@@ -1,5 +1,5 @@
-// Verbs that are one pass after others that prepare it: quantize and prune. The pass's options become the
-// verb's flags. Tests: tests/cli/opt_test.cc.
+// Verbs that are one pass after others that prepare it: quantize and prune. The pass's options
+// become the verb's flags. Tests: tests/cli/opt_test.cc.
 #pragma once
 
 #include <map>

@@ -1,7 +1,7 @@
-// The Mersenne Twister MT19937 and its 53-bit doubles in [0, 1): what ONNX's own Dropout draws its mask
-// from, so that the same seed drops the same elements. Our own draws come from lib/support/random.h.
-// Source: Matsumoto and Nishimura 1998, with the seeding of 2002. Tests: tests/conformance/ (the
-// training_dropout cases).
+// The Mersenne Twister MT19937 and its 53-bit doubles in [0, 1): what ONNX's own Dropout draws its
+// mask from, so that the same seed drops the same elements. Our own draws come from
+// lib/support/random.h. Source: Matsumoto and Nishimura 1998, with the seeding of 2002. Tests:
+// tests/conformance/ (the training_dropout cases).
 #pragma once
 
 #include <array>
