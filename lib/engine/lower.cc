@@ -291,18 +291,19 @@ Status Lowering::NotComputed(ir::ValueRef value) {
   return Internal("value \"{}\" was never computed", name);
 }
 
-Operand Lowering::Get(ir::ValueRef value) {
+Operand Lowering::Get(ir::ValueRef value, bool aligned) {
   if (!value) return {};
   const auto found = operands_.find(value.index);
   if (found != operands_.end()) return found->second;
   const ir::Tensor* tensor = facts_.Known(value);
   if (tensor == nullptr || tensor->dtype() == DType::kString) return {};
-  Storage storage{Storage::Kind::kConstant, static_cast<int64_t>(tensor->bytes().size())};
   auto keep = std::make_shared<const ir::Tensor>(*tensor);
-  storage.constant = keep->bytes().data();
+  const std::span<const std::byte> bytes = aligned ? keep->bytes() : keep->raw_bytes();
+  Storage storage{Storage::Kind::kConstant, static_cast<int64_t>(bytes.size())};
+  storage.constant = bytes.data();
   storage.owner = keep;
   Operand operand{AddStorage(std::move(storage)), tensor->dtype(), tensor->dims(), Layout::kPlain};
-  Bind(value, operand);
+  if (aligned) Bind(value, operand);
   return operand;
 }
 

@@ -62,8 +62,8 @@ class Lowering {
   bool TryNative(const Unit& unit);  // leaves no trace when it fails
   Status EmitReference(ir::NodeRef node);
   // The value's array; constants are brought in as they are asked for. Undefined when it cannot be
-  // had.
-  Operand Get(ir::ValueRef value);
+  // had. `aligned` false: for a kernel that only copies bytes, a constant is left where it lies.
+  Operand Get(ir::ValueRef value, bool aligned = true);
   Status NotComputed(ir::ValueRef value);  // why there is none
   void Bind(ir::ValueRef value, const Operand& operand);
   // The same elements in the given layout: itself, a relabelled view, or a copy by a new step.

@@ -33,7 +33,9 @@ bool Lowering::LowerGather(const Unit& unit) {
   if (n.op_type != "Gather") return false;
   const auto view = analysis::GatherOp::From(graph_, unit.head, facts_.opset());
   if (!view.ok() || facts_.IsEvaluable(view->indices)) return false;
-  const Operand x = Plain(view->x), indices = Plain(view->indices);
+  // A table is read where it lies in the file: of the largest, a copy would set the peak.
+  const Operand x = facts_.Known(view->x) != nullptr ? Get(view->x, false) : Plain(view->x);
+  const Operand indices = Plain(view->indices);
   if (!x.defined() || !indices.defined()) return false;
   const int bits = ir::BitsOf(x.dtype);
   if (bits < 8 || bits % 8 != 0 || ir::IsPacked(x.dtype)) return false;

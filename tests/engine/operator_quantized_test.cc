@@ -14,20 +14,6 @@ namespace {
 using ir::DType;
 using ir::ValueRef;
 
-// One step of the grid at most, and mostly the same bytes.
-void ExpectWithinAStep(const Builder& b, const Feeds& feeds, double share = 0.01) {
-  const auto got = RunEngine(b.model, feeds), want = RunReference(b.model, feeds);
-  ASSERT_EQ(got.size(), want.size());
-  for (size_t i = 0; i < got.size(); ++i) {
-    const Steps steps = StepsApart(got[i], want[i]);
-    EXPECT_LE(steps.largest, 1) << "output " << i;
-    EXPECT_LE(steps.share, share) << "output " << i;
-    const auto values = want[i].ToInts();
-    const auto [low, high] = std::minmax_element(values.begin(), values.end());
-    EXPECT_GT(*high - *low, 20) << "MISTRUSTED: hardly varies";
-  }
-}
-
 struct ConvCase {
   std::string name;
   ir::Shape x, w;

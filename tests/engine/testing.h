@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <string>
@@ -184,6 +185,21 @@ inline Steps StepsApart(const ir::Tensor& got, const ir::Tensor& want) {
   }
   steps.share = a.empty() ? 0 : static_cast<double>(different) / static_cast<double>(a.size());
   return steps;
+}
+
+// One step of the grid at most, and only near ties: a share of the elements that a wrong kernel
+// would exceed at once.
+inline void ExpectWithinAStep(const Builder& b, const Feeds& feeds, double share = 0.01) {
+  const auto got = RunEngine(b.model, feeds), want = RunReference(b.model, feeds);
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    const Steps steps = StepsApart(got[i], want[i]);
+    EXPECT_LE(steps.largest, 1) << "output " << i;
+    EXPECT_LE(steps.share, share) << "output " << i;
+    const auto values = want[i].ToInts();
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    EXPECT_NE(*low, *high) << "MISTRUSTED: constant";
+  }
 }
 
 }  // namespace assize::engine
