@@ -156,6 +156,13 @@ StatusOr<std::vector<RuntimeValue>> OpContext::RunPart(
                            scope_ == nullptr ? nullptr : scope_->frame);
 }
 
+Status OpContext::CountProducts(double products) const {
+  const double most = executor_.limits().max_products;
+  if (products <= most) return OkStatus();
+  return ResourceExhausted("{:.3g} multiply-adds are more than the limit max_products ({:.3g})",
+                           products, most);
+}
+
 Status OpContext::CountIteration() const { return executor_.CountIteration(); }
 
 StatusOr<int64_t> OpContext::Axis(int64_t axis, int64_t rank, std::string_view what) const {

@@ -87,6 +87,9 @@ struct OpContext {
   // copies take up to eight bytes an element, so that is the least an element counts.
   StatusOr<int64_t> Plan(ir::DType dtype, const ir::Shape& dims) const;
 
+  // ResourceExhausted when a kernel is about to compute more multiply-adds than it may.
+  Status CountProducts(double products) const;
+
   int64_t max_tensor_bytes() const;
 
   // Runs a subgraph of this node; values of enclosing graphs are visible to it.

@@ -39,7 +39,8 @@ struct Limits {
   int64_t max_tensor_bytes = int64_t{4} << 30;  // of one result, refused before it is allocated
   int64_t max_total_bytes = int64_t{16} << 30;  // of all live values
   int64_t max_loop_iterations = 10'000'000;     // over all loops of a run
-  int max_call_depth = 100;                     // functions and subgraphs
+  double max_products = 1e12;  // multiply-adds of one convolution, some minutes' work
+  int max_call_depth = 100;    // functions and subgraphs
 };
 
 struct OpContext;  // what a kernel sees: node, opset, attributes, inputs; see kernel.h

@@ -33,6 +33,7 @@ reference::Limits GeneratedLimits(int64_t max_memory_bytes) {
   limits.max_tensor_bytes = max_memory_bytes;
   limits.max_total_bytes = max_memory_bytes;
   limits.max_loop_iterations = 1000;
+  limits.max_products = 2e7;
   limits.max_call_depth = 16;
   return limits;
 }

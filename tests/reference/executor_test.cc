@@ -218,6 +218,16 @@ TEST(Executor, EndlessLoopsEnd) {
   EXPECT_THAT(Message(result.status()), HasSubstr("max_loop_iterations (1000)"));
 }
 
+TEST(Executor, LongConvolutionsAreRefused) {
+  Limits limits;
+  const OneNode conv{
+      "Conv", {F32({1, 2, 3}, {1, 2, 3, 4, 5, 6}), F32({4, 2, 2}, std::vector<float>(16, 1))}};
+  limits.max_products = 32;  // two positions, 16 weights
+  EXPECT_EQ(ErrorOf(conv, limits), "");
+  limits.max_products = 31;
+  EXPECT_THAT(ErrorOf(conv, limits), HasSubstr("max_products (31)"));
+}
+
 TEST(Executor, LargeResultsAreRefusedBeforeTheyAreMade) {
   const int64_t big = int64_t{1} << 31;
   EXPECT_THAT(ErrorOf({"Expand", {ir::Tensor::Scalar<float>(1), I64({2}, {big, big})}}),

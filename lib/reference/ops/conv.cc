@@ -60,6 +60,10 @@ StatusOr<ConvShapes> ConvShapes::Of(const OpContext& ctx, const ir::Tensor& x, c
     s.out_dims = {s.batch, s.out_channels};
     s.out_dims.insert(s.out_dims.end(), s.window.output.begin(), s.window.output.end());
   }
+  // Every weight meets every position: those of the result, of x when transposed.
+  double products = static_cast<double>(s.batch) * static_cast<double>(w.element_count());
+  for (const int64_t size : s.window.output) products *= static_cast<double>(size);
+  AZ_RETURN_IF_ERROR(ctx.CountProducts(products));
   return s;
 }
 
