@@ -6,6 +6,7 @@
 
 #include "lib/analysis/ops.h"
 #include "lib/engine/dnnl_steps.h"
+#include "lib/engine/kernels/strided.h"
 #include "lib/engine/lower.h"
 #include "lib/engine/lower_contraction.h"
 
@@ -80,16 +81,17 @@ bool Lowering::LowerMatMul(const Unit& unit) {
     // A matrix product is a convolution whose positions are the rows.
     const ir::Tensor* q = facts_.Known(unit.sources[1]->quantized);
     if (q == nullptr || q->dtype() != DType::kInt8) return false;
-    std::vector<int8_t> turned(static_cast<size_t>(k * columns));
-    const auto stored = q->data<int8_t>();
-    for (int64_t column = 0; column < columns; ++column) {
-      for (int64_t i = 0; i < k; ++i) {
-        turned[static_cast<size_t>(column * k + i)] =
-            stored[static_cast<size_t>(trans_b ? column * k + i : i * columns + column)];
-      }
+    // Stored [O, K] the weights are taken as they lie: of the largest, a copy would set the peak.
+    ir::Tensor weights = *q;
+    if (!trans_b) {
+      std::vector<std::byte> turned(static_cast<size_t>(k * columns));
+      const auto plan = PlanStridedCopy(Shape{columns, k}, std::vector<int64_t>{1, columns},
+                                        std::vector<int64_t>{k, 1}, 1);
+      StridedCopy(plan, q->raw_bytes().data(), turned.data());
+      weights = ir::Tensor::FromBytes(DType::kInt8, {columns, k}, std::move(turned));
+      q->Release();
     }
-    ContractionGeometry geometry{
-        a, ir::Tensor::Of<int8_t>({columns, k}, turned), 1, {}, {}, {}, {}, y_dims};
+    ContractionGeometry geometry{a, std::move(weights), 1, {}, {}, {}, {}, y_dims};
     geometry.scale = scale, geometry.shift = shift;
     return LowerInt8(unit, geometry);
   }
