@@ -129,16 +129,16 @@ Status Lowering::Emit(const Unit& unit) {
   // As written: the nodes one by one, with what the unit had skipped over in front.
   if (unit.nodes.size() == 1 && unit.kind == Unit::Kind::kNode) return EmitReference(unit.head);
   for (const ir::ValueRef read : unit.reads) ++uses_left_[read.index];
-  std::vector<ir::NodeRef> todo;
+  std::vector<ir::NodeRef> in_order;
   // Depth first: what a node reads stands before it.
   std::vector<std::pair<ir::NodeRef, bool>> stack;
   for (size_t i = unit.nodes.size(); i-- > 0;) stack.emplace_back(unit.nodes[i], false);
   while (!stack.empty()) {
     const auto [ref, ready] = stack.back();
     stack.pop_back();
-    if (std::find(todo.begin(), todo.end(), ref) != todo.end()) continue;
+    if (std::find(in_order.begin(), in_order.end(), ref) != in_order.end()) continue;
     if (ready) {
-      todo.push_back(ref);
+      in_order.push_back(ref);
       continue;
     }
     stack.emplace_back(ref, true);
@@ -148,7 +148,7 @@ Status Lowering::Emit(const Unit& unit) {
       if (producer) stack.emplace_back(producer, false);
     }
   }
-  for (const ir::NodeRef ref : todo) {
+  for (const ir::NodeRef ref : in_order) {
     current_label_ = ir::NodeLabel(graph_, ref);
     current_op_ = graph_.node(ref).op_type;
     Unit single;

@@ -220,6 +220,12 @@ AZ_INLINE vec::I16 SumOf16(const PoolPlan& p, const Window& window, const uint8_
   return sum;
 }
 
+AZ_INLINE void AddHalves(const H32& sum, vec::I16* sums) {
+  H16 halves[2];
+  __builtin_memcpy(halves, &sum, sizeof sum);
+  for (int n = 0; n < 2; ++n) sums[n] += __builtin_convertvector(halves[n], vec::I16);
+}
+
 // The same of 32 channels, in 16 bits until those could overflow.
 AZ_INLINE void SumOf32(const PoolPlan& p, const Window& window, const uint8_t* src, uint8_t flip,
                        vec::I16* sums) {
@@ -232,9 +238,7 @@ AZ_INLINE void SumOf32(const PoolPlan& p, const Window& window, const uint8_t* s
       const uint8_t* x = src + FirstPixel(p, window, i, j) * p.channels;
       for (int64_t k = 0; k < window.w.count;) {
         if (held == kMost) {
-          H16 halves[2];
-          __builtin_memcpy(halves, &sum, sizeof sum);
-          for (int n = 0; n < 2; ++n) sums[n] += __builtin_convertvector(halves[n], vec::I16);
+          AddHalves(sum, sums);
           sum = H32{};
           held = 0;
         }
@@ -245,9 +249,7 @@ AZ_INLINE void SumOf32(const PoolPlan& p, const Window& window, const uint8_t* s
       }
     }
   }
-  H16 halves[2];
-  __builtin_memcpy(halves, &sum, sizeof sum);
-  for (int n = 0; n < 2; ++n) sums[n] += __builtin_convertvector(halves[n], vec::I16);
+  AddHalves(sum, sums);
 }
 
 AZ_INLINE void AverageByteRowsBody(const PoolPlan& p, const ByteAverage& average,
