@@ -198,7 +198,7 @@ inline void ExpectWithinAStep(const Builder& b, const Feeds& feeds, double share
     EXPECT_LE(steps.share, share) << "output " << i;
     const auto values = want[i].ToInts();
     const auto [low, high] = std::minmax_element(values.begin(), values.end());
-    EXPECT_NE(*low, *high) << "MISTRUSTED: constant";
+    EXPECT_GT(*high - *low, 20) << "MISTRUSTED: hardly varies";
   }
 }
 
