@@ -51,7 +51,7 @@ struct CaseSet {
   const char* name;
   std::string root;
   size_t floor;  // cases that must be there
-  size_t every;  // under a sanitizer, one of so many cases runs; 0: none
+  size_t every;  // under a sanitizer, one of so many cases runs; 0: all, in the engine alone
 };
 
 void PrintTo(const CaseSet& set, std::ostream* out) { *out << set.name; }
@@ -110,8 +110,9 @@ TEST_P(Conformance, EveryCasePassesThatIsNotListed) {
       FAIL() << set.root << " is missing; scripts/setup test makes it";
     GTEST_SKIP() << set.root << " is missing; scripts/setup test makes it";
   }
-  const size_t every = kSanitized ? set.every : 1;
-  if (every == 0) GTEST_SKIP() << "whole networks in double, too slow under a sanitizer";
+  // Whole networks in double take minutes under a sanitizer.
+  const bool engine_alone = kSanitized && set.every == 0;
+  const size_t every = kSanitized && !engine_alone ? set.every : 1;
   const auto cases = ListCases(set.root);
   ASSERT_TRUE(cases.ok()) << cases.status();
   EXPECT_GE(cases->size(), set.floor);
@@ -126,8 +127,12 @@ TEST_P(Conformance, EveryCasePassesThatIsNotListed) {
   Json report = Json::array();
   for (size_t i = 0; i < cases->size(); i += every) {
     const Case& test_case = (*cases)[i];
-    const Outcome reference = RunCase(test_case, Runner::kReference);
     const Outcome engine = RunCase(test_case, Runner::kEngine);
+    if (engine_alone) {
+      Judge(set, test_case, engine, "engine", in_engine);
+      continue;
+    }
+    const Outcome reference = RunCase(test_case, Runner::kReference);
     const OpCounts one{1, Judge(set, test_case, reference, "reference", in_reference),
                        Judge(set, test_case, engine, "engine", in_engine)};
     const auto add = [&](OpCounts& counts) {
@@ -153,6 +158,7 @@ TEST_P(Conformance, EveryCasePassesThatIsNotListed) {
     for (const std::string& name : in_engine)
       ADD_FAILURE() << set.name << " " << name << " is listed and does not exist";
   }
+  if (engine_alone) return;
   fmt::print("{}: of {} cases the reference passes {}, the engine {}\n", set.name, total.cases,
              total.reference, total.engine);
   if (const char* folder = std::getenv("ASSIZE_CONFORMANCE_OUT")) {
