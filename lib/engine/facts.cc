@@ -258,7 +258,9 @@ bool Facts::Infer(ir::NodeRef ref) {
     for (const ir::ValueRef value : node.outputs) {
       if (!value) continue;
       const ir::Tensor* tensor = Known(value);
-      if (tensor == nullptr) {
+      // Strings that are no constant of the model are left to the run.
+      if (tensor == nullptr ||
+          (tensor->dtype() == DType::kString && !constants_.IsConstant(value))) {
         for (const ir::ValueRef undo : node.outputs) {
           if (undo) facts_.erase(undo.index);
         }
