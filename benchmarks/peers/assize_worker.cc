@@ -17,6 +17,7 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <utility>
 
 #include "lib/data/npz.h"
 #include "lib/engine/engine.h"
@@ -77,9 +78,11 @@ class Worker {
     base_ = ResidentBytes();
     const Clock::time_point begin = Clock::now();
     {
-      AZ_ASSIGN_OR_RETURN(const onnx::Imported imported, onnx::ImportFile(path));
+      onnx::ImportOptions options;
+      options.digests = false;
+      AZ_ASSIGN_OR_RETURN(onnx::Imported imported, onnx::ImportFile(path, options));
       AZ_RETURN_IF_ERROR(verify::CheckModel(imported.model));
-      AZ_ASSIGN_OR_RETURN(auto program, engine::Compile(imported.model));
+      AZ_ASSIGN_OR_RETURN(auto program, engine::Compile(std::move(imported.model)));
       session_ = std::make_unique<engine::Session>(std::move(program));
     }
     const double load = SecondsSince(begin);

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <memory>
+#include <mutex>
+#include <utility>
 
 #include "lib/support/status.h"
 
@@ -63,14 +64,9 @@ std::vector<OpSchema::Formal> Formals(std::string_view text) {
   return formals;
 }
 
-struct Table {
-  std::vector<std::unique_ptr<std::vector<std::string>>> type_sets;
-  // (domain, op) -> versions, oldest first.
-  std::map<std::pair<std::string, std::string>, std::vector<OpSchema>, std::less<>> schemas;
-  std::map<std::string, int64_t, std::less<>> newest;
-};
+using TypeSet = std::vector<std::string>;
 
-OpSchema ParseSchema(std::string_view row, const Table& table) {
+OpSchema ParseSchema(std::string_view row, const std::vector<TypeSet>& type_sets) {
   const auto fields = Fields(row);
   AZ_CHECK(fields.size() == 9, "schemas/ops.inc: {} fields in \"{}\"", fields.size(), row);
   OpSchema schema;
@@ -101,32 +97,61 @@ OpSchema ParseSchema(std::string_view row, const Table& table) {
     AZ_CHECK(constraint.size() == 2, "schemas/ops.inc: constraint \"{}\"", part);
     schema.constraints.push_back(
         {std::string(constraint[0]),
-         table.type_sets.at(static_cast<size_t>(Number(constraint[1]))).get()});
+         &type_sets.at(static_cast<size_t>(Number(constraint[1])))});
   }
   return schema;
 }
 
-Table ParseTable() {
-  Table table;
-  for (const std::string_view row : kRows) {
-    const std::string_view body = row.substr(2);
-    if (row[0] == 'T') {
-      auto types = std::make_unique<std::vector<std::string>>();
-      for (const std::string_view type : Split(body, ' ')) types->emplace_back(type);
-      table.type_sets.push_back(std::move(types));
-      continue;
+// The rows by op. A model uses few of the ops: each is parsed when it is first asked for.
+class Table {
+ public:
+  Table() {
+    for (const std::string_view row : kRows) {
+      const std::string_view body = row.substr(2);
+      if (row[0] == 'T') {
+        TypeSet& types = type_sets_.emplace_back();
+        for (const std::string_view type : Split(body, ' ')) types.emplace_back(type);
+        continue;
+      }
+      const size_t name = body.find('|') + 1, since = body.find('|', name) + 1;
+      const std::string_view domain = body.substr(0, name - 1);
+      ops_[{domain, body.substr(name, since - 1 - name)}].rows.push_back(body);
+      int64_t& newest = newest_[domain];
+      newest = std::max(newest, Number(body.substr(since, body.find('|', since) - since)));
     }
-    OpSchema schema = ParseSchema(body, table);
-    int64_t& newest = table.newest[schema.domain];
-    newest = std::max(newest, schema.since_version);
-    table.schemas[{schema.domain, schema.name}].push_back(
-        std::move(schema));  // rows are in version order
   }
-  return table;
-}
 
-const Table& TheTable() {
-  static const Table table = ParseTable();
+  // Oldest first; null when the op is unknown.
+  const std::vector<OpSchema>* Versions(std::string_view domain, std::string_view op) {
+    const auto found = ops_.find({domain, op});
+    if (found == ops_.end()) return nullptr;
+    Op& known = found->second;
+    std::call_once(known.parsed, [&] {
+      for (const std::string_view row : known.rows)
+        known.versions.push_back(ParseSchema(row, type_sets_));
+    });
+    return &known.versions;
+  }
+
+  // 0 for domains that are not in the table.
+  int64_t Newest(std::string_view domain) const {
+    const auto found = newest_.find(domain);
+    return found == newest_.end() ? 0 : found->second;
+  }
+
+ private:
+  struct Op {
+    std::vector<std::string_view> rows;  // in version order
+    std::once_flag parsed;
+    std::vector<OpSchema> versions;
+  };
+  std::vector<TypeSet> type_sets_;
+  std::map<std::pair<std::string_view, std::string_view>, Op> ops_;  // by domain and name
+  std::map<std::string_view, int64_t> newest_;
+};
+
+Table& TheTable() {
+  static Table table;
   return table;
 }
 
@@ -135,9 +160,7 @@ std::string_view Plain(std::string_view domain) {
 }
 
 const std::vector<OpSchema>* Versions(std::string_view domain, std::string_view op) {
-  const Table& table = TheTable();
-  const auto found = table.schemas.find(std::pair(std::string(Plain(domain)), std::string(op)));
-  return found == table.schemas.end() ? nullptr : &found->second;
+  return TheTable().Versions(Plain(domain), op);
 }
 
 }  // namespace
@@ -189,13 +212,8 @@ std::vector<const OpSchema*> SchemaVersions(std::string_view domain, std::string
   return all;
 }
 
-bool IsOnnxDomain(std::string_view domain) {
-  return TheTable().newest.find(Plain(domain)) != TheTable().newest.end();
-}
+bool IsOnnxDomain(std::string_view domain) { return NewestOpset(domain) > 0; }
 
-int64_t NewestOpset(std::string_view domain) {
-  const auto found = TheTable().newest.find(Plain(domain));
-  return found == TheTable().newest.end() ? 0 : found->second;
-}
+int64_t NewestOpset(std::string_view domain) { return TheTable().Newest(Plain(domain)); }
 
 }  // namespace assize::analysis

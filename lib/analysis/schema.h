@@ -1,8 +1,8 @@
 // Op schemas as data: what each version of each ONNX op takes and gives.
 //
-// The table is schemas/ops.inc, made from the onnx package by scripts/make_op_schemas.py and parsed
-// on first use. It holds all of ONNX, and of com.microsoft the ops that the reference evaluator
-// runs. Tests: tests/analysis/schema_test.cc.
+// The table is schemas/ops.inc, made from the onnx package by scripts/make_op_schemas.py; an op's
+// rows are parsed when it is first asked for. It holds all of ONNX, and of com.microsoft the ops
+// that the reference evaluator runs. Tests: tests/analysis/schema_test.cc.
 #pragma once
 
 #include <cstdint>

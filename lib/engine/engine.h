@@ -47,8 +47,7 @@ struct StepProfile {
 class Program;
 
 // Unimplemented when neither engine nor reference can run an op: all such ops are named at once.
-StatusOr<std::shared_ptr<const Program>> Compile(const ir::Model& model,
-                                                 const CompileOptions& options = {});
+StatusOr<std::shared_ptr<const Program>> Compile(ir::Model model, CompileOptions options = {});
 std::vector<StepInfo> Describe(const Program& program);
 
 class Session {

@@ -283,9 +283,8 @@ size_t Program::FirstHeavyDense(Facts& one) const {
   return order_.size();
 }
 
-StatusOr<std::shared_ptr<const Program>> Compile(const ir::Model& model,
-                                                 const CompileOptions& options) {
-  auto program = std::make_shared<Program>(model, options);
+StatusOr<std::shared_ptr<const Program>> Compile(ir::Model model, CompileOptions options) {
+  auto program = std::make_shared<Program>(std::move(model), std::move(options));
   AZ_RETURN_IF_ERROR(program->Prepare());
   return std::shared_ptr<const Program>(std::move(program));
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "lib/evidence/html.h"
 #include "lib/flow/bench_feeds.h"
@@ -52,10 +53,10 @@ struct Contender {
   }
 };
 
-Status Load(Contender& contender, const LoadedModel& loaded, const Feeds& feeds,
+Status Load(Contender& contender, LoadedModel loaded, const Feeds& feeds,
             const std::function<int64_t()>& nanos, int64_t base_bytes) {
   const int64_t begin = nanos();
-  AZ_ASSIGN_OR_RETURN(auto program, engine::Compile(loaded.model()));
+  AZ_ASSIGN_OR_RETURN(auto program, engine::Compile(std::move(loaded.imported.model)));
   contender.session = std::make_unique<engine::Session>(std::move(program));
   const int64_t compiled = nanos();
   AZ_ASSIGN_OR_RETURN(contender.outputs, contender.session->Run(feeds));
@@ -137,6 +138,8 @@ StatusOr<BenchResult> RunBench(const BenchRequest& request, Progress& progress) 
   BenchResult result;
   result.threads = ThreadCount();
   result.instruction_set = engine::InstructionSet();
+  LoadOptions to_run;
+  to_run.digests = false;
   std::vector<Contender> contenders(paths.size());
   Feeds feeds;
   for (size_t i = 0; i < paths.size(); ++i) {
@@ -145,7 +148,7 @@ StatusOr<BenchResult> RunBench(const BenchRequest& request, Progress& progress) 
     ForgetPeakResidentBytes();
     const int64_t base_bytes = ResidentBytes();
     const int64_t begin = nanos();
-    AZ_ASSIGN_OR_RETURN(const LoadedModel loaded, LoadModel(paths[i]));
+    AZ_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(paths[i], to_run));
     contender.figures.import_ms = static_cast<double>(nanos() - begin) / 1e6;
     if (i == 0) {
       AZ_ASSIGN_OR_RETURN(BenchFeeds made, MakeBenchFeeds(loaded.model(), request.batch,
@@ -157,7 +160,7 @@ StatusOr<BenchResult> RunBench(const BenchRequest& request, Progress& progress) 
     } else if (const Status same = SameInputs(loaded.model(), feeds); !same.ok()) {
       return Annotate(same, paths[i] + " cannot take what " + paths[0] + " is fed");
     }
-    if (const Status ready = Load(contender, loaded, feeds, nanos, base_bytes); !ready.ok())
+    if (const Status ready = Load(contender, std::move(loaded), feeds, nanos, base_bytes); !ready.ok())
       return Annotate(ready, paths[i]);
   }
 

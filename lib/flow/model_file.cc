@@ -61,6 +61,7 @@ std::vector<evidence::TensorFact> TensorFacts(const ir::Graph& graph,
 StatusOr<LoadedModel> LoadModel(const std::string& path, const LoadOptions& options) {
   onnx::ImportOptions import;
   import.sealed = options.sealed;
+  import.digests = options.digests;
   if (options.max_model_bytes != 0) import.limits.max_model_bytes = options.max_model_bytes;
   LoadedModel loaded;
   loaded.path = path;

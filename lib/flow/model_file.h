@@ -23,6 +23,7 @@ struct LoadOptions {
   bool sealed = false;  // hash and use the very same bytes
   std::string sha256;   // expected digest of the .onnx file, hex; empty: not pinned (else DataLoss)
   uint64_t max_model_bytes = 0;  // 0: the import's default
+  bool digests = true;           // off for who only runs the model
 };
 
 // Imports and verifies. InvalidArgument names file, place, found and expected. Nodes that stand

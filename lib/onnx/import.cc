@@ -69,14 +69,13 @@ StatusOr<ir::Model> ImportScanned(std::string_view bytes, std::shared_ptr<const 
   return model;
 }
 
-// Of a mapped file, which is not in memory afterwards: who needs weights reads them again.
 Digest DigestOf(std::span<const std::byte> mapped) {
   constexpr size_t kPiece = size_t{16} << 20;
   Sha256Stream stream;
   for (size_t at = 0; at < mapped.size(); at += kPiece) {
     const auto piece = mapped.subspan(at, std::min(kPiece, mapped.size() - at));
     stream.Update(piece);
-    DropPages(piece);
+    DropPages(piece);  // or a large file would be in memory whole
   }
   return stream.Finish();
 }
@@ -111,10 +110,12 @@ StatusOr<Imported> ImportFile(const std::string& path, const ImportOptions& opti
   AZ_ASSIGN_OR_RETURN(imported.model,
                       ImportScanned({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
                                     *file, path, external, options.limits));
-  imported.file_digest = DigestOf(bytes);
+  if (options.digests) imported.file_digest = DigestOf(bytes);
+  DropPages(bytes);  // who needs weights reads them again
   imported.file_bytes = bytes.size();
   for (const auto& [location, data] : external.files()) {
-    imported.external.push_back({location, DigestOf(data->bytes()), data->bytes().size()});
+    const Digest digest = options.digests ? DigestOf(data->bytes()) : Digest{};
+    imported.external.push_back({location, digest, data->bytes().size()});
   }
   return imported;
 }

@@ -34,6 +34,7 @@ struct ImportLimits {
 struct ImportOptions {
   ImportLimits limits;
   bool sealed = false;  // copy the files into sealed memory first: what is hashed is what is used
+  bool digests = true;  // off for who only runs the model: the digests stay zero
 };
 
 struct Imported {
