@@ -96,8 +96,7 @@ OpSchema ParseSchema(std::string_view row, const std::vector<TypeSet>& type_sets
     const auto constraint = Split(part, ':');
     AZ_CHECK(constraint.size() == 2, "schemas/ops.inc: constraint \"{}\"", part);
     schema.constraints.push_back(
-        {std::string(constraint[0]),
-         &type_sets.at(static_cast<size_t>(Number(constraint[1])))});
+        {std::string(constraint[0]), &type_sets.at(static_cast<size_t>(Number(constraint[1])))});
   }
   return schema;
 }

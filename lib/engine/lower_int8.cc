@@ -5,7 +5,9 @@
 //
 // where the model quantizes the layer before the residual comes, with that rounding in between.
 // The sum is an exact 32-bit integer. A source zero point goes into d where no padding is (padding
-// is the real 0, not the byte 0); elsewhere oneDNN compensates. Tests: tests/engine/int8_test.cc.
+// is the real 0, not the byte 0); elsewhere oneDNN compensates. Scales go to a primitive as
+// arguments, never as attributes: layers of one geometry share it, and its code.
+// Tests: tests/engine/int8_test.cc.
 #include <algorithm>
 #include <cmath>
 
@@ -33,6 +35,15 @@ std::array<int64_t, 3> Spatial(const std::vector<int64_t>& values, int64_t fill,
 
 // Products and their sums fit 32 bits whatever the data.
 bool SumsFit(int64_t terms) { return terms <= 2147483647 / (255 * 128); }
+
+// In steps of the residual's grid the residual is added as it is. An activation must not see it,
+// and scales must leave room for the quotients.
+bool AddsInSteps(const Unit& unit, const std::optional<QuantParams>& result) {
+  return unit.residual_params && result &&
+         (!unit.activation || unit.activation->kind == Unary::kRelu) &&
+         unit.residual_params->scale > 1e-10f && unit.residual_params->scale < 1e10f &&
+         result->scale > 1e-20f && result->scale < 1e20f;
+}
 
 }  // namespace
 
@@ -136,10 +147,14 @@ bool Lowering::LowerInt8(const Unit& unit, const ContractionGeometry& geometry) 
     return true;
   }
 
+  // What 1 is in the residual's addition. A rounded sum is in steps of its own grid before that.
+  const bool in_steps = unit.residual && finish_here && AddsInSteps(unit, out);
+  const double unit_of_sum = in_steps ? unit.residual_params->scale : 1.0;
   // d[c], with the source's zero point where it is the same for every position.
   std::vector<double> shift = geometry.shift;
-  if (unit.rounded) {
-    for (double& d : shift) d /= unit.rounded->scale;
+  for (double& d : shift) d /= unit.rounded ? unit.rounded->scale : unit_of_sum;
+  if (!unit.rounded) {
+    for (double& s : step) s /= unit_of_sum;
   }
   const bool fold_zero = xq.zero_point != 0 && !padded;
   if (fold_zero) {
@@ -160,19 +175,26 @@ bool Lowering::LowerInt8(const Unit& unit, const ContractionGeometry& geometry) 
   if (out && out->zero_point != 0) attr.set_zero_points_mask(DNNL_ARG_DST, 0);
   if (xq.zero_point != 0 && !fold_zero) attr.set_zero_points_mask(DNNL_ARG_SRC, 0);
   dnnl::post_ops post;
+  std::vector<DnnlArgument> arguments;
+  const Shape ones(conv ? geometry.y_dims.size() : 2, 1);
+  const memory::desc number = Describe(ones, DType::kFloat, StridesOf(ones, Layout::kPlain));
+  const auto append_binary = [&](dnnl::algorithm algorithm, double second) {
+    arguments.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(post.len()) | DNNL_ARG_SRC_1, number,
+                         ConstantFloats({static_cast<float>(second)}).storage});
+    post.append_binary(algorithm, number);
+  };
   if (unit.rounded) {
     // Sums are in steps of this grid, the zero point not in them.
     const QuantParams& grid = *unit.rounded;
     post.append_eltwise(dnnl::algorithm::eltwise_round, 0, 0);
-    post.append_eltwise(dnnl::algorithm::eltwise_clip,
-                        static_cast<float>(grid.low() - grid.zero_point),
-                        static_cast<float>(grid.high() - grid.zero_point));
-    post.append_eltwise(dnnl::algorithm::eltwise_linear, grid.scale, 0);
+    append_binary(dnnl::algorithm::binary_max, grid.low() - grid.zero_point);
+    append_binary(dnnl::algorithm::binary_min, grid.high() - grid.zero_point);
+    append_binary(dnnl::algorithm::binary_mul, grid.scale / unit_of_sum);
   }
   if (unit.residual && finish_here) {
     if (unit.residual_params) {
-      post.append_sum(unit.residual_params->scale, unit.residual_params->zero_point,
-                      DnnlType(residual.dtype));
+      post.append_sum(in_steps ? 1.0f : unit.residual_params->scale,
+                      unit.residual_params->zero_point, DnnlType(residual.dtype));
     } else {
       post.append_sum(1.0f);
     }
@@ -181,7 +203,6 @@ bool Lowering::LowerInt8(const Unit& unit, const ContractionGeometry& geometry) 
   if (finish_here && rest && AppendActivation(*rest, post)) rest.reset();
   attr.set_post_ops(post);
 
-  std::vector<DnnlArgument> arguments;
   dnnl::primitive primitive;
   Operand y;
   if (unit.residual && finish_here) {
@@ -220,8 +241,8 @@ bool Lowering::LowerInt8(const Unit& unit, const ContractionGeometry& geometry) 
         geometry.pads_begin, geometry.pads_end, attr);
     weights_md = pd.weights_desc();
     primitive = dnnl::convolution_forward(pd);
-    arguments = {{DNNL_ARG_SRC, src_md, x.storage, static_cast<int64_t>(src_md.get_size())},
-                 {DNNL_ARG_DST, dst_md, y.storage, static_cast<int64_t>(dst_md.get_size())}};
+    arguments.push_back({DNNL_ARG_SRC, src_md, x.storage, static_cast<int64_t>(src_md.get_size())});
+    arguments.push_back({DNNL_ARG_DST, dst_md, y.storage, static_cast<int64_t>(dst_md.get_size())});
     if (has_bias) {
       arguments.push_back(
           {DNNL_ARG_BIAS, bias_md, ConstantFloats({shift.begin(), shift.end()}).storage});
@@ -237,7 +258,8 @@ bool Lowering::LowerInt8(const Unit& unit, const ContractionGeometry& geometry) 
         has_bias ? bias_md : memory::desc(), dst_md, attr);
     weights_md = pd.weights_desc();
     primitive = dnnl::matmul(pd);
-    arguments = {{DNNL_ARG_SRC, src_md, x.storage}, {DNNL_ARG_DST, dst_md, y.storage}};
+    arguments.push_back({DNNL_ARG_SRC, src_md, x.storage});
+    arguments.push_back({DNNL_ARG_DST, dst_md, y.storage});
     if (has_bias) {
       arguments.push_back(
           {DNNL_ARG_BIAS, bias_md, ConstantFloats({shift.begin(), shift.end()}).storage});
@@ -258,8 +280,9 @@ bool Lowering::LowerInt8(const Unit& unit, const ContractionGeometry& geometry) 
   arguments.push_back({DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, per_channel,
                        ConstantFloats({step.begin(), step.end()}).storage});
   if (out) {
-    arguments.push_back(
-        {DNNL_ARG_ATTR_SCALES | DNNL_ARG_DST, one_f, ConstantFloats({out->scale}).storage});
+    const double scale = out->scale / unit_of_sum;
+    arguments.push_back({DNNL_ARG_ATTR_SCALES | DNNL_ARG_DST, one_f,
+                         ConstantFloats({static_cast<float>(scale)}).storage});
     if (out->zero_point != 0) {
       arguments.push_back({DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_DST, one_i,
                            Constant(DType::kInt32, {1}, &out->zero_point, 4).storage});

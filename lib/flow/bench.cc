@@ -160,7 +160,8 @@ StatusOr<BenchResult> RunBench(const BenchRequest& request, Progress& progress) 
     } else if (const Status same = SameInputs(loaded.model(), feeds); !same.ok()) {
       return Annotate(same, paths[i] + " cannot take what " + paths[0] + " is fed");
     }
-    if (const Status ready = Load(contender, std::move(loaded), feeds, nanos, base_bytes); !ready.ok())
+    if (const Status ready = Load(contender, std::move(loaded), feeds, nanos, base_bytes);
+        !ready.ok())
       return Annotate(ready, paths[i]);
   }
 
