@@ -6,6 +6,7 @@
 #include <charconv>
 #include <map>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "lib/support/status.h"
@@ -64,7 +65,7 @@ std::vector<OpSchema::Formal> Formals(std::string_view text) {
   return formals;
 }
 
-using TypeSet = std::vector<std::string>;
+using TypeSet = std::vector<std::string_view>;
 
 OpSchema ParseSchema(std::string_view row, const std::vector<TypeSet>& type_sets) {
   const auto fields = Fields(row);
@@ -105,31 +106,34 @@ OpSchema ParseSchema(std::string_view row, const std::vector<TypeSet>& type_sets
 class Table {
  public:
   Table() {
-    for (const std::string_view row : kRows) {
-      const std::string_view body = row.substr(2);
-      if (row[0] == 'T') {
-        TypeSet& types = type_sets_.emplace_back();
-        for (const std::string_view type : Split(body, ' ')) types.emplace_back(type);
+    for (const char* const& text : kRows) {
+      const std::string_view body = std::string_view(text).substr(2);
+      if (text[0] == 'T') {
+        type_sets_.push_back(Split(body, ' '));
         continue;
       }
       const size_t name = body.find('|') + 1, since = body.find('|', name) + 1;
-      const std::string_view domain = body.substr(0, name - 1);
-      ops_[{domain, body.substr(name, since - 1 - name)}].rows.push_back(body);
-      int64_t& newest = newest_[domain];
+      const Key key{body.substr(0, name - 1), body.substr(name, since - 1 - name)};
+      // Rows are in the order of domain, name and version.
+      if (ops_.empty() || ops_.back().key != key) ops_.push_back({key, &text, 0, {}});
+      ++ops_.back().rows;
+      int64_t& newest = newest_[key.first];
       newest = std::max(newest, Number(body.substr(since, body.find('|', since) - since)));
     }
   }
 
   // Oldest first; null when the op is unknown.
-  const std::vector<OpSchema>* Versions(std::string_view domain, std::string_view op) {
-    const auto found = ops_.find({domain, op});
-    if (found == ops_.end()) return nullptr;
-    Op& known = found->second;
-    std::call_once(known.parsed, [&] {
-      for (const std::string_view row : known.rows)
-        known.versions.push_back(ParseSchema(row, type_sets_));
-    });
-    return &known.versions;
+  const std::vector<OpSchema>* Versions(std::string_view domain, std::string_view name) {
+    const Key key{domain, name};
+    const auto op = std::lower_bound(ops_.begin(), ops_.end(), key,
+                                     [](const Op& o, const Key& k) { return o.key < k; });
+    if (op == ops_.end() || op->key != key) return nullptr;
+    const std::scoped_lock lock(mutex_);
+    if (op->versions.empty()) {
+      for (const char* const row : std::span(op->first, op->rows))
+        op->versions.push_back(ParseSchema(std::string_view(row).substr(2), type_sets_));
+    }
+    return &op->versions;
   }
 
   // 0 for domains that are not in the table.
@@ -139,14 +143,17 @@ class Table {
   }
 
  private:
+  using Key = std::pair<std::string_view, std::string_view>;  // domain, name
   struct Op {
-    std::vector<std::string_view> rows;  // in version order
-    std::once_flag parsed;
-    std::vector<OpSchema> versions;
+    Key key;
+    const char* const* first;  // of its rows
+    size_t rows;
+    std::vector<OpSchema> versions;  // once asked for
   };
   std::vector<TypeSet> type_sets_;
-  std::map<std::pair<std::string_view, std::string_view>, Op> ops_;  // by domain and name
+  std::vector<Op> ops_;
   std::map<std::string_view, int64_t> newest_;
+  std::mutex mutex_;
 };
 
 Table& TheTable() {

@@ -29,7 +29,7 @@ struct OpSchema {
   };
   struct Constraint {
     std::string parameter;  // "T"
-    const std::vector<std::string>* types =
+    const std::vector<std::string_view>* types =
         nullptr;  // element type name for tensors ("float"), else the whole type
   };
   std::string domain, name;
