@@ -51,6 +51,11 @@ Value& Editor::mutable_value(ValueRef ref) {
   return graph_.values_[ref.index].value;
 }
 
+void Editor::Reserve(size_t nodes, size_t values) {
+  graph_.nodes_.reserve(nodes);
+  graph_.values_.reserve(values);
+}
+
 ValueRef Editor::NewValue(std::string name) {
   AZ_CHECK(!name.empty(), "a value needs a name");
   AZ_CHECK(!graph_.by_name_.contains(name), "the name \"{}\" is taken", name);

@@ -32,6 +32,7 @@ class Editor {
   const Graph& graph() const { return graph_; }
 
   // Graph-level.
+  void Reserve(size_t nodes, size_t values);  // room for so many in all
   void SetName(std::string name) { graph_.name_ = std::move(name); }
   void SetDoc(std::string doc) { graph_.doc_ = std::move(doc); }
   void SetMetadata(StringPairs metadata) { graph_.metadata_ = std::move(metadata); }

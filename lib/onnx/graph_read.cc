@@ -1,5 +1,6 @@
 // Graphs, nodes, attributes and functions into the IR. Tests: tests/onnx/graph_test.cc,
 // round_trip_test.cc.
+#include <algorithm>
 #include <unordered_set>
 
 #include "lib/ir/editor.h"
@@ -365,6 +366,16 @@ class GraphReader {
   TensorSource& source_;
 };
 
+// Room for what the graph will hold, or a vector that doubles holds it twice. Above the limit
+// it grows as the graph is read: counts are claims.
+void Reserve(Editor& edit, const ::onnx::GraphProto& proto) {
+  constexpr int64_t kMost = 1 << 16;
+  int64_t values = proto.input_size() + proto.initializer_size() + proto.sparse_initializer_size();
+  for (const auto& node : proto.node()) values += node.output_size();
+  edit.Reserve(static_cast<size_t>(std::min<int64_t>(proto.node_size(), kMost)),
+               static_cast<size_t>(std::min(values, kMost)));
+}
+
 }  // namespace
 
 StatusOr<ir::Graph> ReadGraph(const ::onnx::GraphProto& proto, TensorSource& source) {
@@ -375,6 +386,7 @@ StatusOr<ir::Graph> ReadGraph(const ::onnx::GraphProto& proto, TensorSource& sou
     edit.SetName(proto.name());
     edit.SetDoc(proto.doc_string());
     edit.SetMetadata(ReadPairs(proto.metadata_props()));
+    Reserve(edit, proto);
     for (const auto& input : proto.input()) AZ_RETURN_IF_ERROR(reader.AddInput(input));
     AZ_RETURN_IF_ERROR(reader.AddInitializers(proto));
     AZ_RETURN_IF_ERROR(reader.AddNodes(proto.node()));
