@@ -54,6 +54,12 @@ void ParallelFor(int64_t count, const std::function<void(int64_t)>& body) {
   // Eight pieces per thread: even load for uneven bodies, and few visits to the shared counter.
   const int64_t piece = std::max<int64_t>(1, count / (int64_t{8} * threads));
 #ifdef ASSIZE_OPENMP
+  if (count == threads) {
+    // Piece i on thread i, as oneDNN divides: it finds in its cache what it left there.
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int64_t i = 0; i < count; ++i) Call(body, i);
+    return;
+  }
 #pragma omp parallel for schedule(dynamic, piece) num_threads(threads)
   for (int64_t i = 0; i < count; ++i) Call(body, i);
 #else

@@ -6,6 +6,7 @@
 #include "lib/engine/kernels/simd.h"
 #include "lib/engine/kernels/strided.h"
 #include "lib/engine/plan.h"
+#include "lib/support/parallel.h"
 #include "tests/engine/testing.h"
 
 namespace assize::engine {
@@ -156,6 +157,37 @@ TEST(StridedCopy, EqualsTheDefinitionForAllStrides) {
     }
     ASSERT_EQ(dst, want) << "round " << round;
   }
+}
+
+// Large copies are divided between threads: outer pieces, and of a matrix that is turned its rows.
+TEST(StridedCopy, EqualsTheDefinitionOnSeveralThreads) {
+  const int64_t outer = 6, rows = 700, columns = 90;
+  const std::vector<int64_t> dims{outer, rows, columns};
+  std::vector<uint32_t> src(static_cast<size_t>(outer * rows * columns));
+  for (size_t i = 0; i < src.size(); ++i) src[i] = static_cast<uint32_t>(i);
+  const int before = ThreadCount();
+  SetThreadCount(5);
+  for (const bool turned : {false, true}) {
+    // Into the first columns of rows that are wider, as a concatenation writes.
+    const int64_t wide = columns + 30;
+    const std::vector<int64_t> from = turned ? std::vector<int64_t>{rows * columns, 1, rows}
+                                             : std::vector<int64_t>{rows * columns, columns, 1};
+    const std::vector<int64_t> to{rows * wide, wide, 1};
+    std::vector<uint32_t> dst(static_cast<size_t>(outer * rows * wide), 0), want(dst);
+    const auto plan = PlanStridedCopy(dims, from, to, 4);
+    StridedCopy(plan, reinterpret_cast<const std::byte*>(src.data()),
+                reinterpret_cast<std::byte*>(dst.data()));
+    for (int64_t i = 0; i < outer; ++i) {
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t c = 0; c < columns; ++c) {
+          want[static_cast<size_t>(i * to[0] + r * to[1] + c)] =
+              src[static_cast<size_t>(i * from[0] + r * from[1] + c * from[2])];
+        }
+      }
+    }
+    EXPECT_EQ(dst, want) << (turned ? "turned" : "as it is");
+  }
+  SetThreadCount(before);
 }
 
 // Storages that live at the same time never overlap, and bytes are reused where lives do not meet.

@@ -147,7 +147,7 @@ AZ_VARIANTS(MaxRowsS8,
 int64_t RowGrain(const PoolPlan& p) {
   const int64_t taps = p.kernel[0] * p.kernel[1] * p.kernel[2];
   return std::max<int64_t>(1,
-                           (int64_t{1} << 19) / std::max<int64_t>(1, p.out[2] * p.channels * taps));
+                           (int64_t{1} << 18) / std::max<int64_t>(1, p.out[2] * p.channels * taps));
 }
 
 typedef float F8 __attribute__((vector_size(32)));

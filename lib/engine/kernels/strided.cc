@@ -142,6 +142,9 @@ void Turn(const std::byte* from, int64_t src_stride, std::byte* to, int64_t dst_
   }
 }
 
+// Bytes that are worth a thread of their own.
+constexpr int64_t kCopyGrain = 1 << 16;
+
 void TurnMatrix(const StridedCopyPlan& plan, const std::byte* src, std::byte* dst) {
   const StridedCopyPlan::Dim &rows = plan.dims[plan.dims.size() - 2], &columns = plan.dims.back();
   const auto turn = [&](auto element, int64_t begin, int64_t end) {
@@ -244,8 +247,17 @@ StridedCopyPlan PlanStridedCopy(std::span<const int64_t> dims, std::span<const i
 }
 
 void StridedCopy(const StridedCopyPlan& plan, const std::byte* src, std::byte* dst) {
-  Run(plan, 0, src + plan.src_offset * plan.element_bytes,
-      dst + plan.dst_offset * plan.element_bytes);
+  const int64_t bytes = plan.element_bytes;
+  src += plan.src_offset * bytes;
+  dst += plan.dst_offset * bytes;
+  if (plan.dims.size() < (plan.turned ? 3 : 2)) return Run(plan, 0, src, dst);
+  const StridedCopyPlan::Dim& outer = plan.dims[0];
+  int64_t inner = bytes;
+  for (size_t i = 1; i < plan.dims.size(); ++i) inner *= plan.dims[i].size;
+  ParallelRanges(outer.size, kCopyGrain / inner + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      Run(plan, 1, src + i * outer.src * bytes, dst + i * outer.dst * bytes);
+  });
 }
 
 void FillElements(std::byte* dst, int64_t count, const std::byte* element, int64_t element_bytes) {
