@@ -146,6 +146,14 @@ Status LayerNormalization(InferContext& c) {
   return c.read.status();
 }
 
+// RMSNormalization, and ONNX Runtime's SimplifiedLayerNormalization in ONNX's domain: the result is
+// of the scale's type.
+Status NormalizationByScale(InferContext& c) {
+  AZ_RETURN_IF_ERROR(LayerNormalization(c));
+  c.Set(0, c.dtype(1), c.shape(0));
+  return OkStatus();
+}
+
 Status QuantizeLinear(InferContext& c) {
   AZ_ASSIGN_OR_RETURN(const auto op, QuantizeLinearOp::From(c.graph, c.ref, c.opset));
   DType dtype = DType::kUint8;
@@ -231,7 +239,6 @@ void AddElementwiseRules(InferRules& rules) {
                                     "GroupNormalization",
                                     "MeanVarianceNormalization",
                                     "LpNormalization",
-                                    "RMSNormalization",
                                     "PRelu",
                                     "CumSum",
                                     "CumProd",
@@ -264,8 +271,8 @@ void AddElementwiseRules(InferRules& rules) {
   rules["Dropout"] = Dropout;
   rules["BatchNormalization"] = BatchNormalization;
   rules["LayerNormalization"] = LayerNormalization;
-  rules["SimplifiedLayerNormalization"] =
-      LayerNormalization;  // of ONNX Runtime, in ONNX's domain: no mean
+  rules["RMSNormalization"] = NormalizationByScale;
+  rules["SimplifiedLayerNormalization"] = NormalizationByScale;
   rules["QuantizeLinear"] = QuantizeLinear;
   rules["DequantizeLinear"] = DequantizeLinear;
   rules["DynamicQuantizeLinear"] = DynamicQuantizeLinear;

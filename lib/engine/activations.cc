@@ -2,6 +2,7 @@
 // Tests: tests/engine/ops_test.cc, tests/engine/int8_test.cc.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string_view>
 
 #include "lib/analysis/attributes.h"
@@ -64,6 +65,24 @@ std::optional<UnaryOpSpec> UnarySpec(Facts& facts, NodeRef ref) {
   if (op == "HardSigmoid")
     return done({Unary::kHardSigmoid, read.Float("alpha", 0.2f), read.Float("beta", 0.5f)});
   if (op == "HardSwish") return done({Unary::kHardSwish});
+  if (op == "Selu" && facts.opset() >= 6)
+    return done({Unary::kSelu, read.Float("alpha", 1.67326319217681884765625f),
+                 read.Float("gamma", 1.05070102214813232421875f)});
+  if (op == "Celu") {
+    const float alpha = read.Float("alpha", 1.0f);
+    return alpha > 0 ? done({Unary::kCelu, alpha}) : std::nullopt;
+  }
+  if (op == "Swish") return done({Unary::kSwish, read.Float("alpha", 1.0f)});
+  if (op == "ThresholdedRelu") return done({Unary::kThresholdedRelu, read.Float("alpha", 1.0f)});
+  if (op == "Shrink")
+    return done({Unary::kShrink, read.Float("bias", 0.0f), read.Float("lambd", 0.5f)});
+  static const std::map<std::string_view, Unary> kPlain = {
+      {"Mish", Unary::kMish},   {"Softsign", Unary::kSoftsign}, {"Sign", Unary::kSign},
+      {"Round", Unary::kRound}, {"Sin", Unary::kSin},           {"Cos", Unary::kCos},
+      {"Tan", Unary::kTan},     {"Asin", Unary::kAsin},         {"Acos", Unary::kAcos},
+      {"Atan", Unary::kAtan},   {"Sinh", Unary::kSinh},         {"Cosh", Unary::kCosh},
+      {"Asinh", Unary::kAsinh}, {"Acosh", Unary::kAcosh},       {"Atanh", Unary::kAtanh}};
+  if (const auto plain = kPlain.find(op); plain != kPlain.end()) return done({plain->second});
   if (op == "Sigmoid") return done({Unary::kSigmoid});
   if (op == "Tanh") return done({Unary::kTanh});
   if (op == "Exp") return done({Unary::kExp});

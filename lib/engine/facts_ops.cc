@@ -53,7 +53,11 @@ bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFa
     return true;
   }
   analysis::AttributeReader read(graph(), ref);
-  if (op == "RMSNormalization" && node.outputs.size() == 1) return one(dtype, dims);
+  if ((op == "RMSNormalization" || op == "SimplifiedLayerNormalization") &&
+      node.outputs.size() == 1 && node.inputs.size() == 2) {
+    const ValueFact* scale = Find(node.inputs[1]);
+    return scale != nullptr && one(scale->dtype, dims);
+  }
   if ((op == "LSTM" || op == "GRU") && node.inputs.size() >= 3) {
     const ValueFact* r = Find(node.inputs[2]);
     if (r == nullptr || rank != 3 || r->dims.size() != 3) return false;

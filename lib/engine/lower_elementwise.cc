@@ -159,10 +159,11 @@ bool Lowering::LowerSoftmax(const Unit& unit) {
   }
   const Operand y = ResultLike(x, DType::kFloat);
   AddStep(log ? "own:log-softmax" : "own:softmax", {x}, {y}, [=](const StepContext& c) {
-    if (inner == 1 && !log) {
+    if (inner == 1) {
+      const auto rows = log ? simd::LogSoftmaxRows : simd::SoftmaxRows;
       ParallelRanges(outer, kGrain / middle + 1, [&](int64_t begin, int64_t end) {
-        simd::SoftmaxRows(c.at<const float>(x) + begin * middle, c.at<float>(y) + begin * middle,
-                          end - begin, middle);
+        rows(c.at<const float>(x) + begin * middle, c.at<float>(y) + begin * middle, end - begin,
+             middle);
       });
       return OkStatus();
     }

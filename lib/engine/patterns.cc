@@ -326,7 +326,8 @@ std::optional<LayerNormMatch> Patterns::LayerNorm(NodeRef ref) {
 
 std::optional<LayerNormMatch> Patterns::LayerNormNode(NodeRef ref) {
   const ir::Node& n = node(ref);
-  const bool rms = IsOnnx(n) && n.op_type == "RMSNormalization";
+  const bool rms =
+      IsOnnx(n) && (n.op_type == "RMSNormalization" || n.op_type == "SimplifiedLayerNormalization");
   if (!rms && (!IsOnnx(n) || n.op_type != "LayerNormalization")) return std::nullopt;
   // Mean and deviation are results of training.
   for (size_t i = 1; i < n.outputs.size(); ++i) {

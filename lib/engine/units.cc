@@ -83,7 +83,8 @@ class Grouping {
         unit.writes = {tail};
         unit.attention = std::move(match);
         take(std::move(unit));
-      } else if (op == "ReduceMean" || op == "LayerNormalization" || op == "RMSNormalization") {
+      } else if (op == "ReduceMean" || op == "LayerNormalization" || op == "RMSNormalization" ||
+                 op == "SimplifiedLayerNormalization") {
         auto match = op == "ReduceMean" ? patterns_.LayerNorm(ref) : patterns_.LayerNormNode(ref);
         if (!match || !free(match->nodes)) continue;
         Unit unit;

@@ -311,10 +311,21 @@ TEST(NativeOps, OpsThatRuntimesWriteIntoTransformers) {
   contrib("SkipLayerNormalization", {x, skip, row(), row(), row()}, 4);
   contrib("SkipSimplifiedLayerNormalization", {x, skip, row()});
   b.Output(b.Op("RMSNormalization", {x, row()}));
+  b.Output(b.Op("SimplifiedLayerNormalization", {x, row()}));
   ExpectNative(b);
   ExpectAgrees(
       b, {{"x", RandomTensor(random, {2, 3, 40})}, {"skip", RandomTensor(random, {2, 3, 40})}},
       2e-6);
+}
+
+TEST(Elementwise, UnaryOfNewerOpsets) {
+  Philox random(12);
+  Builder b(24);
+  const auto x = b.Input("x", {2, 3, 50});
+  for (const char* op : {"HardSwish", "Mish", "Swish"}) b.Output(b.Op(op, {x}));
+  b.Output(b.Op("Swish", {x}, {Float("alpha", 1.7f)}));
+  ExpectNative(b);
+  ExpectAgrees(b, {{"x", RandomTensor(random, {2, 3, 50})}}, 1e-6);
 }
 
 }  // namespace

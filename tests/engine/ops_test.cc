@@ -23,11 +23,34 @@ using Values = std::vector<ir::ValueRef>;
 TEST(Elementwise, Unary) {
   InBothLayouts([](Builder& b, ir::ValueRef x, Philox&) {
     Values out;
-    for (const char* op :
-         {"Relu", "Sigmoid", "Tanh", "Exp", "Abs", "Neg", "Floor", "Ceil", "Erf", "Softplus", "Sin",
-          "LeakyRelu", "Elu", "HardSigmoid", "Identity", "Reciprocal", "Selu"}) {
+    for (const char* op : {"Relu",     "Sigmoid",
+                           "Tanh",     "Exp",
+                           "Abs",      "Neg",
+                           "Floor",    "Ceil",
+                           "Erf",      "Softplus",
+                           "Sin",      "LeakyRelu",
+                           "Elu",      "HardSigmoid",
+                           "Identity", "Reciprocal",
+                           "Selu",     "Celu",
+
+                           "Softsign", "ThresholdedRelu",
+                           "Shrink",   "Sign",
+                           "Round",    "Cos",
+                           "Sinh",     "Cosh",
+                           "Atan",     "Asinh"}) {
       out.push_back(b.Op(op, {x}));
     }
+    const auto small = b.Op("Mul", {b.Op("Tanh", {x}), b.Const<float>({}, {0.9f})});
+    for (const char* op : {"Asin", "Acos", "Atanh", "Tan"}) out.push_back(b.Op(op, {small}));
+    out.push_back(b.Op("Acosh", {b.Op("Add", {b.Op("Abs", {x}), b.Const<float>({}, {1.5f})})}));
+    out.push_back(b.Op("Celu", {x}, {Float("alpha", 0.7f)}));
+    out.push_back(b.Op("Selu", {x}, {Float("alpha", 1.2f), Float("gamma", 0.9f)}));
+    out.push_back(b.Op("Shrink", {x}, {Float("bias", 0.25f), Float("lambd", 0.75f)}));
+    for (const float power : {2.0f, 3.0f, 0.5f, -1.5f}) {
+      out.push_back(b.Op("Pow", {b.Op("Exp", {x}), b.Const<float>({}, {power})}));
+    }
+    out.push_back(b.Op("Pow", {x, b.Const<float>({}, {2.0f})}));
+    out.push_back(b.Op("Pow", {x, b.Const<float>({}, {3.0f})}));
     out.push_back(b.Op("Log", {b.Op("Abs", {x})}));
     out.push_back(b.Op("Sqrt", {b.Op("Abs", {x})}));
     out.push_back(b.Op("LeakyRelu", {x}, {Float("alpha", 0.3f)}));

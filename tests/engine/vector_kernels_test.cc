@@ -78,6 +78,21 @@ TEST(Transcendental, CloseToTheExactFunctionAndTheSameEverywhere) {
          return 0.5 * v * (1 + std::tanh(0.7978845608028654 * (v + 0.044715 * v * v * v)));
        },
        4, 3e-7},
+      {"log", simd::LogFloats, [](double v) { return std::log(v); }, 2, 0},
+      {"softplus", simd::SoftplusFloats,
+       [](double v) { return std::max(v, 0.0) + std::log1p(std::exp(-std::fabs(v))); }, 4, 2e-38},
+      {"mish", simd::MishFloats,
+       [](double v) {
+         const double softplus = std::max(v, 0.0) + std::log1p(std::exp(-std::fabs(v)));
+         return v * std::tanh(softplus);
+       },
+       6, 1e-36},
+      {"elu", [](const float* x, float* y, int64_t n) { simd::EluFloats(x, y, n, 1, 1, 1); },
+       [](double v) { return v < 0 ? std::expm1(v) : v; }, 4, 0},
+      {"hard-swish", simd::HardSwishFloats,
+       [](double v) { return v * std::clamp(v / 6 + 0.5, 0.0, 1.0); }, 3, 3e-7},
+      {"round", simd::RoundFloats, [](double v) { return std::nearbyint(v); }, 0, 0},
+      {"softsign", simd::SoftsignFloats, [](double v) { return v / (1 + std::fabs(v)); }, 1, 0},
   };
   const std::vector<float> x = Probes();
   for (const Case& c : cases) {
@@ -121,6 +136,32 @@ TEST(Softmax, RowsSumToOneAndMatchTheDefinition) {
   float row[3] = {1, NAN, 2}, y[3];
   simd::SoftmaxRows(row, y, 1, 3);
   for (const float v : y) EXPECT_TRUE(std::isnan(v));
+}
+
+TEST(LogSoftmax, IsTheLogarithmOfSoftmax) {
+  Philox random(66);
+  for (const int64_t width : {1, 5, 16, 37, 128}) {
+    SCOPED_TRACE(width);
+    const std::vector<float> x = RandomFloats(random, 3 * width, 10);
+    std::vector<std::vector<float>> seen;
+    AtEveryLevel([&] {
+      std::vector<float> y(x.size());
+      simd::LogSoftmaxRows(x.data(), y.data(), 3, width);
+      for (int64_t row = 0; row < 3; ++row) {
+        const float* r = x.data() + row * width;
+        const double top = *std::max_element(r, r + width);
+        double sum = 0;
+        for (int64_t i = 0; i < width; ++i) sum += std::exp(r[i] - top);
+        for (int64_t i = 0; i < width; ++i) {
+          const double want = r[i] - top - std::log(sum);
+          ASSERT_NEAR(y[static_cast<size_t>(row * width + i)], want, 1e-6 * (1 - want));
+        }
+      }
+      seen.push_back(y);
+    });
+    EXPECT_EQ(seen[0], seen[1]);
+    EXPECT_EQ(seen[0], seen[2]);
+  }
 }
 
 TEST(LayerNorm, MatchesTheDefinitionAsFloatsAndBytes) {

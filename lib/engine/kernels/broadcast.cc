@@ -5,6 +5,8 @@
 #include <cmath>
 #include <type_traits>
 
+#include "lib/engine/kernels/pair_rows.h"
+
 namespace assize::engine {
 namespace {
 
@@ -22,16 +24,27 @@ void Walk(const BroadcastPlan& plan, size_t depth, std::array<int64_t, 3> in, in
   }
 }
 
+bool StepsAreOneOrZero(int64_t a, int64_t b) {
+  return (a == 0 || a == 1) && (b == 0 || b == 1) && a + b > 0;
+}
+
+template <typename T, typename R>
+using RowOf = void(const T* a, int64_t a_step, const T* b, int64_t b_step, R* y, int64_t count);
+
 template <typename T, typename R, typename F>
-void Pair(const BroadcastPlan& plan, const std::byte* a, const std::byte* b, std::byte* y, F f) {
+void Pair(const BroadcastPlan& plan, const std::byte* a, const std::byte* b, std::byte* y, F f,
+          RowOf<T, R>* row = nullptr) {
   const T *left = reinterpret_cast<const T*>(a), *right = reinterpret_cast<const T*>(b);
   R* to = reinterpret_cast<R*>(y);
   const BroadcastPlan::Dim& last = plan.dims.back();
+  const bool in_rows = row != nullptr && last.out == 1 && StepsAreOneOrZero(last.in[0], last.in[1]);
   auto run = [&](const std::array<int64_t, 3>& in, int64_t out) {
     const T *p = left + in[0], *q = right + in[1];
     R* r = to + out;
     const int64_t n = last.size;
-    if (last.in[0] == 1 && last.in[1] == 1 && last.out == 1) {
+    if (in_rows) {
+      row(p, last.in[0], q, last.in[1], r, n);
+    } else if (last.in[0] == 1 && last.in[1] == 1 && last.out == 1) {
       for (int64_t i = 0; i < n; ++i) r[i] = f(p[i], q[i]);
     } else {
       for (int64_t i = 0; i < n; ++i) r[i * last.out] = f(p[i * last.in[0]], q[i * last.in[1]]);
@@ -69,20 +82,35 @@ bool IsNan(T v) {
   return false;
 }
 
+// The vector kernel of an operation, for floats.
+template <typename T>
+RowOf<T, uint8_t>* TestRow(RowOf<float, uint8_t>* row) {
+  if constexpr (std::is_same_v<T, float>) return row;
+  return nullptr;
+}
+template <typename T>
+RowOf<T, T>* ValueRow(RowOf<float, float>* row) {
+  if constexpr (std::is_same_v<T, float>) return row;
+  return nullptr;
+}
+
 template <typename T>
 void RunTyped(Pairwise op, const BroadcastPlan& plan, const std::byte* a, const std::byte* b,
               std::byte* y) {
+  const auto test = [&](auto f, RowOf<float, uint8_t>* row) {
+    Pair<T, uint8_t>(plan, a, b, y, f, TestRow<T>(row));
+  };
   switch (op) {
     case Pairwise::kEqual:
-      return Pair<T, uint8_t>(plan, a, b, y, [](T p, T q) { return p == q ? 1 : 0; });
+      return test([](T p, T q) { return p == q ? 1 : 0; }, simd::EqualRow);
     case Pairwise::kLess:
-      return Pair<T, uint8_t>(plan, a, b, y, [](T p, T q) { return p < q ? 1 : 0; });
+      return test([](T p, T q) { return p < q ? 1 : 0; }, simd::LessRow);
     case Pairwise::kGreater:
-      return Pair<T, uint8_t>(plan, a, b, y, [](T p, T q) { return p > q ? 1 : 0; });
+      return test([](T p, T q) { return p > q ? 1 : 0; }, simd::GreaterRow);
     case Pairwise::kLessOrEqual:
-      return Pair<T, uint8_t>(plan, a, b, y, [](T p, T q) { return p <= q ? 1 : 0; });
+      return test([](T p, T q) { return p <= q ? 1 : 0; }, simd::LessOrEqualRow);
     case Pairwise::kGreaterOrEqual:
-      return Pair<T, uint8_t>(plan, a, b, y, [](T p, T q) { return p >= q ? 1 : 0; });
+      return test([](T p, T q) { return p >= q ? 1 : 0; }, simd::GreaterOrEqualRow);
     case Pairwise::kAdd:
       return Pair<T, T>(plan, a, b, y, [](T p, T q) { return Wrapped(Pairwise::kAdd, p, q); });
     case Pairwise::kSub:
@@ -90,9 +118,13 @@ void RunTyped(Pairwise op, const BroadcastPlan& plan, const std::byte* a, const 
     case Pairwise::kMul:
       return Pair<T, T>(plan, a, b, y, [](T p, T q) { return Wrapped(Pairwise::kMul, p, q); });
     case Pairwise::kMin:
-      return Pair<T, T>(plan, a, b, y, [](T p, T q) { return IsNan(p) || p < q ? p : q; });
+      return Pair<T, T>(
+          plan, a, b, y, [](T p, T q) { return IsNan(p) || p < q ? p : q; },
+          ValueRow<T>(simd::MinRow));
     case Pairwise::kMax:
-      return Pair<T, T>(plan, a, b, y, [](T p, T q) { return IsNan(p) || p > q ? p : q; });
+      return Pair<T, T>(
+          plan, a, b, y, [](T p, T q) { return IsNan(p) || p > q ? p : q; },
+          ValueRow<T>(simd::MaxRow));
     case Pairwise::kDiv:
     case Pairwise::kMod:
     case Pairwise::kRemainder:
@@ -124,6 +156,12 @@ void Choose(const BroadcastPlan& plan, const uint8_t* condition, const std::byte
   T* to = reinterpret_cast<T*>(y);
   const BroadcastPlan::Dim& last = plan.dims.back();
   auto run = [&](const std::array<int64_t, 3>& in, int64_t out) {
+    if constexpr (std::is_same_v<T, uint32_t>) {
+      if (last.out == 1) {
+        return simd::ChooseRow(condition + in[0], last.in[0], left + in[1], last.in[1],
+                               right + in[2], last.in[2], to + out, last.size);
+      }
+    }
     for (int64_t i = 0; i < last.size; ++i) {
       const bool first = condition[in[0] + i * last.in[0]] != 0;
       to[out + i * last.out] = first ? left[in[1] + i * last.in[1]] : right[in[2] + i * last.in[2]];

@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "lib/engine/kernels/pair_rows.h"
 #include "lib/engine/kernels/simd.h"
 #include "lib/engine/kernels/transcendental.h"
+#include "lib/support/parallel.h"
 
 namespace assize::engine {
 namespace {
@@ -16,30 +18,51 @@ void Map(const float* src, float* dst, int64_t count, F f) {
   for (int64_t i = 0; i < count; ++i) dst[i] = f(src[i]);
 }
 
+// In double, rounded once.
+void MapReals(const float* src, float* dst, int64_t count, double (*f)(double)) {
+  for (int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(f(static_cast<double>(src[i])));
+}
+
+// Rows of `size` elements of dim `depth` and all that stand in it.
 template <typename F>
-void MapPairs(const BinaryPlan& plan, size_t depth, const float* a, const float* b, float* y, F f) {
+void MapPairs(const BinaryPlan& plan, size_t depth, int64_t size, const float* a, const float* b,
+              float* y, simd::FloatRow* row, F f) {
   if (plan.dims.empty()) {
     *y = f(*a, *b);
     return;
   }
   const BinaryPlan::Dim& dim = plan.dims[depth];
   if (depth + 1 < plan.dims.size()) {
-    for (int64_t i = 0; i < dim.size; ++i) {
-      MapPairs(plan, depth + 1, a + i * dim.a, b + i * dim.b, y + i * dim.y, f);
+    for (int64_t i = 0; i < size; ++i) {
+      MapPairs(plan, depth + 1, plan.dims[depth + 1].size, a + i * dim.a, b + i * dim.b,
+               y + i * dim.y, row, f);
     }
     return;
   }
-  const int64_t n = dim.size;
-  if (dim.y == 1 && dim.a == 1 && dim.b == 1) {
-    for (int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
-  } else if (dim.y == 1 && dim.a == 1 && dim.b == 0) {
-    const float right = *b;
-    for (int64_t i = 0; i < n; ++i) y[i] = f(a[i], right);
-  } else if (dim.y == 1 && dim.a == 0 && dim.b == 1) {
-    const float left = *a;
-    for (int64_t i = 0; i < n; ++i) y[i] = f(left, b[i]);
-  } else {
-    for (int64_t i = 0; i < n; ++i) y[i * dim.y] = f(a[i * dim.a], b[i * dim.b]);
+  if (dim.y == 1 && (dim.a == 0 || dim.a == 1) && (dim.b == 0 || dim.b == 1) && dim.a + dim.b > 0)
+    return row(a, dim.a, b, dim.b, y, size);
+  for (int64_t i = 0; i < size; ++i) y[i * dim.y] = f(a[i * dim.a], b[i * dim.b]);
+}
+
+// The first `size` of the outermost dim.
+void RunRows(Binary kind, const BinaryPlan& plan, int64_t size, const float* a, const float* b,
+             float* y) {
+  switch (kind) {
+    case Binary::kAdd:
+      return MapPairs(plan, 0, size, a, b, y, simd::AddRow, [](float p, float q) { return p + q; });
+    case Binary::kSub:
+      return MapPairs(plan, 0, size, a, b, y, simd::SubRow, [](float p, float q) { return p - q; });
+    case Binary::kMul:
+      return MapPairs(plan, 0, size, a, b, y, simd::MulRow, [](float p, float q) { return p * q; });
+    case Binary::kDiv:
+      return MapPairs(plan, 0, size, a, b, y, simd::DivRow, [](float p, float q) { return p / q; });
+    case Binary::kPow:
+      return MapPairs(plan, 0, size, a, b, y, simd::PowRow, [](float p, float q) {
+        return static_cast<float>(std::pow(static_cast<double>(p), static_cast<double>(q)));
+      });
+    case Binary::kPRelu:
+      return MapPairs(plan, 0, size, a, b, y, simd::PReluRow,
+                      [](float p, float q) { return p < 0.0f ? p * q : p; });
   }
 }
 
@@ -54,7 +77,7 @@ void RunUnary(const UnaryOpSpec& op, const float* src, float* dst, int64_t count
     case Unary::kClip:
       return simd::ClipFloats(src, dst, count, a, b);
     case Unary::kLeakyRelu:
-      return Map(src, dst, count, [a](float x) { return x < 0.0f ? a * x : x; });
+      return simd::LeakyReluFloats(src, dst, count, a);
     case Unary::kSigmoid:
       return Map(src, dst, count, [](float x) {
         const double v = x;
@@ -62,11 +85,20 @@ void RunUnary(const UnaryOpSpec& op, const float* src, float* dst, int64_t count
                                          : std::exp(v) / (1.0 + std::exp(v)));
       });
     case Unary::kTanh:
-      return Map(src, dst, count,
-                 [](float x) { return static_cast<float>(std::tanh(static_cast<double>(x))); });
+      return MapReals(src, dst, count, std::tanh);
     case Unary::kElu:
       return Map(src, dst, count, [a](float x) {
         return x < 0.0f ? static_cast<float>(a * std::expm1(static_cast<double>(x))) : x;
+      });
+    case Unary::kSelu:
+      return Map(src, dst, count,
+                 [alpha = static_cast<double>(a), gamma = static_cast<double>(b)](float x) {
+                   return static_cast<float>(
+                       gamma * (x > 0 ? x : alpha * std::expm1(static_cast<double>(x))));
+                 });
+    case Unary::kCelu:
+      return Map(src, dst, count, [alpha = static_cast<double>(a)](float x) {
+        return x < 0.0f ? static_cast<float>(alpha * std::expm1(x / alpha)) : x;
       });
     case Unary::kHardSigmoid:
       return Map(src, dst, count, [a, b](float x) {
@@ -78,27 +110,66 @@ void RunUnary(const UnaryOpSpec& op, const float* src, float* dst, int64_t count
         const double v = static_cast<double>(x) / 6.0 + 0.5;
         return static_cast<float>(x * (v < 0 ? 0.0 : v > 1 ? 1.0 : v));
       });
+    case Unary::kSwish:
+      return Map(src, dst, count, [alpha = static_cast<double>(a)](float x) {
+        return static_cast<float>(x / (1.0 + std::exp(-alpha * x)));
+      });
+    case Unary::kMish:
+      return Map(src, dst, count, [](float x) {
+        const double v = x;
+        const double softplus = std::max(v, 0.0) + std::log1p(std::exp(-std::fabs(v)));
+        return static_cast<float>(v * std::tanh(softplus));
+      });
+    case Unary::kSoftsign:
+      return simd::SoftsignFloats(src, dst, count);
+    case Unary::kThresholdedRelu:
+      return simd::ThresholdFloats(src, dst, count, a);
+    case Unary::kShrink:
+      return simd::ShrinkFloats(src, dst, count, a, b);
+    case Unary::kSign:
+      return simd::SignFloats(src, dst, count);
+    case Unary::kRound:
+      return simd::RoundFloats(src, dst, count);
+    case Unary::kSin:
+      return MapReals(src, dst, count, std::sin);
+    case Unary::kCos:
+      return MapReals(src, dst, count, std::cos);
+    case Unary::kTan:
+      return MapReals(src, dst, count, std::tan);
+    case Unary::kAsin:
+      return MapReals(src, dst, count, std::asin);
+    case Unary::kAcos:
+      return MapReals(src, dst, count, std::acos);
+    case Unary::kAtan:
+      return MapReals(src, dst, count, std::atan);
+    case Unary::kSinh:
+      return MapReals(src, dst, count, std::sinh);
+    case Unary::kCosh:
+      return MapReals(src, dst, count, std::cosh);
+    case Unary::kAsinh:
+      return MapReals(src, dst, count, std::asinh);
+    case Unary::kAcosh:
+      return MapReals(src, dst, count, std::acosh);
+    case Unary::kAtanh:
+      return MapReals(src, dst, count, std::atanh);
     case Unary::kExp:
-      return Map(src, dst, count,
-                 [](float x) { return static_cast<float>(std::exp(static_cast<double>(x))); });
+      return MapReals(src, dst, count, std::exp);
     case Unary::kLog:
-      return Map(src, dst, count,
-                 [](float x) { return static_cast<float>(std::log(static_cast<double>(x))); });
+      return MapReals(src, dst, count, std::log);
     case Unary::kSqrt:
-      return Map(src, dst, count, [](float x) { return std::sqrt(x); });
+      return simd::SqrtFloats(src, dst, count);
     case Unary::kAbs:
-      return Map(src, dst, count, [](float x) { return std::fabs(x); });
+      return simd::AbsFloats(src, dst, count);
     case Unary::kNeg:
-      return Map(src, dst, count, [](float x) { return -x; });
+      return simd::NegFloats(src, dst, count);
     case Unary::kReciprocal:
-      return Map(src, dst, count, [](float x) { return 1.0f / x; });
+      return simd::ReciprocalFloats(src, dst, count);
     case Unary::kFloor:
-      return Map(src, dst, count, [](float x) { return std::floor(x); });
+      return simd::FloorFloats(src, dst, count);
     case Unary::kCeil:
-      return Map(src, dst, count, [](float x) { return std::ceil(x); });
+      return simd::CeilFloats(src, dst, count);
     case Unary::kErf:
-      return Map(src, dst, count,
-                 [](float x) { return static_cast<float>(std::erf(static_cast<double>(x))); });
+      return MapReals(src, dst, count, std::erf);
     case Unary::kSoftplus:
       return Map(src, dst, count, [](float x) {
         const double v = x;
@@ -134,6 +205,24 @@ void RunUnaryFast(const UnaryOpSpec& op, const float* src, float* dst, int64_t c
       return simd::GeluFloats(src, dst, count);
     case Unary::kGeluTanh:
       return simd::GeluTanhFloats(src, dst, count);
+    case Unary::kLog:
+      return simd::LogFloats(src, dst, count);
+    case Unary::kSoftplus:
+      return simd::SoftplusFloats(src, dst, count);
+    case Unary::kMish:
+      return simd::MishFloats(src, dst, count);
+    case Unary::kHardSigmoid:
+      return simd::HardSigmoidFloats(src, dst, count, op.a, op.b);
+    case Unary::kHardSwish:
+      return simd::HardSwishFloats(src, dst, count);
+    case Unary::kSwish:
+      return simd::SwishFloats(src, dst, count, op.a);
+    case Unary::kElu:
+      return simd::EluFloats(src, dst, count, op.a, 1.0f, 1.0f);
+    case Unary::kSelu:
+      return simd::EluFloats(src, dst, count, op.a, 1.0f, op.b);
+    case Unary::kCelu:
+      return simd::EluFloats(src, dst, count, op.a, op.a, 1.0f);
     default:
       return RunUnary(op, src, dst, count);
   }
@@ -171,34 +260,14 @@ BinaryPlan PlanBinary(std::span<const int64_t> dims, std::span<const int64_t> a_
 }
 
 void RunBinary(Binary kind, const BinaryPlan& plan, const float* a, const float* b, float* y) {
-  // Both dense: one run.
-  if (plan.dims.size() == 1 && plan.dims[0].a == 1 && plan.dims[0].b == 1 && plan.dims[0].y == 1) {
-    const int64_t count = plan.dims[0].size;
-    if (kind == Binary::kAdd) return simd::AddFloats(a, b, y, count);
-    if (kind == Binary::kSub) return simd::SubFloats(a, b, y, count);
-    if (kind == Binary::kMul) return simd::MulFloats(a, b, y, count);
-    if (kind == Binary::kDiv) return simd::DivFloats(a, b, y, count);
-  }
-  switch (kind) {
-    case Binary::kAdd:
-      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p + q; });
-    case Binary::kSub:
-      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p - q; });
-    case Binary::kMul:
-      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p * q; });
-    case Binary::kDiv:
-      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p / q; });
-    case Binary::kPow:
-      return MapPairs(plan, 0, a, b, y, [](float p, float q) {
-        return static_cast<float>(std::pow(static_cast<double>(p), static_cast<double>(q)));
-      });
-    case Binary::kMin:
-      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return q < p ? q : p; });
-    case Binary::kMax:
-      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return q > p ? q : p; });
-    case Binary::kPRelu:
-      return MapPairs(plan, 0, a, b, y, [](float p, float q) { return p < 0.0f ? p * q : p; });
-  }
+  constexpr int64_t kGrain = 1 << 14;
+  if (plan.dims.empty()) return RunRows(kind, plan, 1, a, b, y);
+  const BinaryPlan::Dim& outer = plan.dims[0];
+  int64_t inner = 1;
+  for (size_t i = 1; i < plan.dims.size(); ++i) inner *= plan.dims[i].size;
+  ParallelRanges(outer.size, kGrain / inner + 1, [&](int64_t begin, int64_t end) {
+    RunRows(kind, plan, end - begin, a + begin * outer.a, b + begin * outer.b, y + begin * outer.y);
+  });
 }
 
 void ScaleShiftChannelsLast(const float* src, const float* k, const float* d, float* dst,

@@ -17,8 +17,28 @@ enum class Unary {
   kSigmoid,
   kTanh,
   kElu,
+  kSelu,
+  kCelu,
   kHardSigmoid,
   kHardSwish,
+  kSwish,
+  kMish,
+  kSoftsign,
+  kThresholdedRelu,
+  kShrink,
+  kSign,
+  kRound,
+  kSin,
+  kCos,
+  kTan,
+  kAsin,
+  kAcos,
+  kAtan,
+  kSinh,
+  kCosh,
+  kAsinh,
+  kAcosh,
+  kAtanh,
   kExp,
   kLog,
   kSqrt,
@@ -35,7 +55,9 @@ enum class Unary {
 };
 struct UnaryOpSpec {
   Unary kind = Unary::kCopy;
-  float a = 0, b = 0;  // kClip: bounds; kLeakyRelu, kElu: alpha in a; kHardSigmoid: alpha, beta
+  // kClip: bounds; kLeakyRelu, kElu, kCelu, kThresholdedRelu, kSwish: alpha in a; kSelu: alpha,
+  // gamma; kHardSigmoid: alpha, beta; kShrink: bias, lambd
+  float a = 0, b = 0;
 };
 
 // Each result the one rounding of the exact value, where the op is not a chain of roundings itself.
@@ -45,7 +67,7 @@ void RunUnary(const UnaryOpSpec& op, const float* src, float* dst, int64_t count
 // The same to within 2e-7 where vectors make it much faster.
 void RunUnaryFast(const UnaryOpSpec& op, const float* src, float* dst, int64_t count);
 
-enum class Binary { kAdd, kSub, kMul, kDiv, kPow, kMin, kMax, kPRelu };
+enum class Binary { kAdd, kSub, kMul, kDiv, kPow, kPRelu };
 std::optional<Binary> BinaryFromName(std::string_view op_type);
 
 // Operands of one shape after broadcasting; strides in elements, 0 along broadcast dims; the result

@@ -91,6 +91,50 @@ AZ_BODY ClipFloatsBody(const float* src, float* dst, int64_t count, float low, f
 AZ_VARIANTS(ClipFloats, (const float* src, float* dst, int64_t count, float low, float high),
             (src, dst, count, low, high))
 
+AZ_BODY LeakyReluFloatsBody(const float* src, float* dst, int64_t count, float slope) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float below = src[i] * slope;
+    dst[i] = src[i] < 0.0f ? below : src[i];
+  }
+}
+AZ_VARIANTS(LeakyReluFloats, (const float* src, float* dst, int64_t count, float slope),
+            (src, dst, count, slope))
+
+AZ_BODY ThresholdFloatsBody(const float* src, float* dst, int64_t count, float alpha) {
+  for (int64_t i = 0; i < count; ++i) dst[i] = src[i] > alpha ? src[i] : 0.0f;
+}
+AZ_VARIANTS(ThresholdFloats, (const float* src, float* dst, int64_t count, float alpha),
+            (src, dst, count, alpha))
+
+AZ_BODY ShrinkFloatsBody(const float* src, float* dst, int64_t count, float bias, float lambd) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float x = src[i], up = x + bias, down = x - bias;
+    const float above = x > lambd ? down : 0.0f;
+    dst[i] = x < -lambd ? up : above;
+  }
+}
+AZ_VARIANTS(ShrinkFloats, (const float* src, float* dst, int64_t count, float bias, float lambd),
+            (src, dst, count, bias, lambd))
+
+#define AZ_UNARY(Name, Expression)                                  \
+  AZ_BODY Name##Body(const float* src, float* dst, int64_t count) { \
+    for (int64_t i = 0; i < count; ++i) {                           \
+      const float x = src[i];                                       \
+      dst[i] = static_cast<float>(Expression);                      \
+    }                                                               \
+  }                                                                 \
+  AZ_VARIANTS(Name, (const float* src, float* dst, int64_t count), (src, dst, count))
+
+AZ_UNARY(SoftsignFloats, x / (1.0 + __builtin_fabs(static_cast<double>(x))))
+AZ_UNARY(SignFloats, x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x == x ? 0.0f : x)
+AZ_UNARY(SqrtFloats, __builtin_sqrtf(x))
+AZ_UNARY(AbsFloats, __builtin_fabsf(x))
+AZ_UNARY(NegFloats, -x)
+AZ_UNARY(ReciprocalFloats, 1.0f / x)
+AZ_UNARY(FloorFloats, __builtin_floorf(x))
+AZ_UNARY(CeilFloats, __builtin_ceilf(x))
+AZ_UNARY(RoundFloats, __builtin_rintf(x))
+
 AZ_BODY ScaleShiftBody(const float* src, const float* k, const float* d, float* dst,
                        int64_t count) {
   for (int64_t i = 0; i < count; ++i) dst[i] = src[i] * k[i] + d[i];

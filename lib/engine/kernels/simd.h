@@ -22,6 +22,19 @@ void MulFloats(const float* a, const float* b, float* y, int64_t count);
 void DivFloats(const float* a, const float* b, float* y, int64_t count);
 void ReluFloats(const float* src, float* dst, int64_t count);
 void ClipFloats(const float* src, float* dst, int64_t count, float low, float high);
+// Elementwise, each result rounded once.
+void LeakyReluFloats(const float* src, float* dst, int64_t count, float slope);
+void SoftsignFloats(const float* src, float* dst, int64_t count);
+void ThresholdFloats(const float* src, float* dst, int64_t count, float alpha);
+void ShrinkFloats(const float* src, float* dst, int64_t count, float bias, float lambd);
+void SignFloats(const float* src, float* dst, int64_t count);
+void SqrtFloats(const float* src, float* dst, int64_t count);
+void AbsFloats(const float* src, float* dst, int64_t count);
+void NegFloats(const float* src, float* dst, int64_t count);
+void ReciprocalFloats(const float* src, float* dst, int64_t count);
+void FloorFloats(const float* src, float* dst, int64_t count);
+void CeilFloats(const float* src, float* dst, int64_t count);
+void RoundFloats(const float* src, float* dst, int64_t count);  // ties to even
 void ScaleShift(const float* src, const float* k, const float* d, float* dst,
                 int64_t count);  // src * k + d
 void ScaleShiftInts(const int32_t* src, const float* k, const float* d, float* dst, int64_t count);

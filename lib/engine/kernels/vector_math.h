@@ -1,9 +1,9 @@
-// Sixteen floats at a time: loads, stores, and exp, erf, tanh without branches.
+// Sixteen floats at a time: loads, stores, and exp, log, erf, tanh without branches.
 //
 // For the bodies of kernels/variants.h alone. Compilers split the vectors where the instruction set
 // is narrower; the operations on each lane stay the same, so every set gives the same bits. The
-// polynomials are minimax fits of our own; errors are below 2 ulp of the result for exp, and below
-// 2e-7 for erf and tanh. Tests: tests/engine/vector_kernels_test.cc.
+// polynomials are minimax fits of our own; errors are below 2 ulp of the result for exp and log,
+// and below 2e-7 for erf and tanh. Tests: tests/engine/vector_kernels_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -137,6 +137,57 @@ AZ_INLINE F16 Exp(F16 x) {
   const I16 whole = AsInts(shifted) - AsInts(magic);
   const I16 half = whole >> 1, rest = whole - half;
   return y * AsFloats((half + 127) << 23) * AsFloats((rest + 127) << 23);
+}
+
+// e^x - 1 for x <= 0, as accurate near 0 as elsewhere. NaN stays.
+AZ_INLINE F16 ExpM1OfNegative(F16 x) {
+  x = Max(x, Splat(-30.0f));  // e^-30 - 1 rounds to -1
+  const F16 magic = Splat(12582912.0f);
+  const F16 shifted = x * 1.44269504f + magic;
+  const F16 n = shifted - magic;
+  const F16 r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
+  F16 q = r * 1.395048662e-03f + 8.368889808e-03f;
+  q = q * r + 4.166620586e-02f;
+  q = q * r + 1.666651883e-01f;
+  q = q * r + 5.000000095e-01f;
+  const F16 power = AsFloats((AsInts(shifted) - AsInts(magic) + 127) << 23);
+  return (r + (r * r) * q) * power + (power - 1.0f);
+}
+
+// log x; -infinity at 0, NaN below it.
+AZ_INLINE F16 Log(F16 x) {
+  // x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt 2; what is below the normal numbers is brought up.
+  const auto small = x < 1.17549435e-38f;
+  const I16 bits = AsInts(small ? x * 8388608.0f : x);
+  const I16 whole = (bits - 0x3f3504f3) >> 23;
+  const F16 f = AsFloats(bits - (whole << 23)) - 1.0f;
+  const F16 n = __builtin_convertvector(whole, F16) - (small ? Splat(23.0f) : Splat(0.0f));
+  F16 q = f * 6.747247279e-02f + -1.167515442e-01f;
+  q = q * f + 1.188757569e-01f;
+  q = q * f + -1.240563616e-01f;
+  q = q * f + 1.421964765e-01f;
+  q = q * f + -1.666799635e-01f;
+  q = q * f + 2.000211328e-01f;
+  q = q * f + -2.500000894e-01f;
+  q = q * f + 3.333331347e-01f;
+  const F16 s = f * f;
+  const F16 y = n * 0.693145752f + (f + (q * f * s + (n * 1.42860677e-6f - s * 0.5f)));
+  const F16 positive = x < __builtin_inff() ? y : x;
+  return x > 0.0f ? positive : (x == 0.0f ? Splat(-__builtin_inff()) : Splat(__builtin_nanf("")));
+}
+
+// log(1 + e^x): of 1 + u, what rounding takes away is given back.
+AZ_INLINE F16 Softplus(F16 x) {
+  const F16 u = ExpOfNegative(Splat(0.0f) - Abs(x));
+  const F16 one = u + 1.0f;
+  return Max(x, Splat(0.0f)) + (Log(one) + (u - (one - 1.0f)) / one);
+}
+
+// x tanh(log(1 + e^x)) = x (t - 1) / (t + 1) with t = (1 + e^x)^2.
+AZ_INLINE F16 Mish(F16 x) {
+  const F16 e = Exp(Min(x, Splat(20.0f)));  // beyond, the quotient is 1
+  const F16 n = e * (e + 2.0f);
+  return x * (n / (n + 2.0f));
 }
 
 AZ_INLINE F16 Erf(F16 x) {
