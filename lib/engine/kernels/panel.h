@@ -39,6 +39,31 @@ AZ_INLINE void Panel(const float* a, int64_t a_row, const float* b, int64_t b_ro
 #undef AZ_KEEP
 }
 
+// One row times 128 columns of a panel.
+AZ_INLINE void WideRow(const float* a, const float* b, int64_t b_row, int64_t terms, float* c) {
+  F16 s0{}, s1{}, s2{}, s3{}, s4{}, s5{}, s6{}, s7{};
+  for (int64_t t = 0; t < terms; ++t) {
+    const float x = a[t];
+    const float* line = b + t * b_row;
+    s0 += x * Load(line);
+    s1 += x * Load(line + 16);
+    s2 += x * Load(line + 32);
+    s3 += x * Load(line + 48);
+    s4 += x * Load(line + 64);
+    s5 += x * Load(line + 80);
+    s6 += x * Load(line + 96);
+    s7 += x * Load(line + 112);
+  }
+  Store(c, s0);
+  Store(c + 16, s1);
+  Store(c + 32, s2);
+  Store(c + 48, s3);
+  Store(c + 64, s4);
+  Store(c + 80, s5);
+  Store(c + 96, s6);
+  Store(c + 112, s7);
+}
+
 // c [rows, columns] = a [rows, terms] b [terms, columns]; columns a multiple of 16.
 template <int Rows, int Vectors>
 AZ_INLINE void Block(const float* a, int64_t a_row, const float* b, int64_t b_row, int64_t terms,

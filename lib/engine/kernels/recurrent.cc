@@ -10,7 +10,16 @@ namespace {
 AZ_INLINE void PanelProductBody(const float* a, int64_t a_row, const float* b, int64_t b_row,
                                 int64_t terms, float* c, int64_t c_row, int64_t rows,
                                 int64_t columns) {
-  vec::Block<4, 1>(a, a_row, b, b_row, terms, c, c_row, rows, columns);
+  // Of few rows, as of one sequence, the time is that of reading b: whole lines side by side.
+  const int64_t tiled = rows / 4 * 4;
+  vec::Block<4, 2>(a, a_row, b, b_row, terms, c, c_row, tiled, columns);
+  for (int64_t r = tiled; r < rows; ++r) {
+    int64_t j = 0;
+    for (; j + 128 <= columns; j += 128)
+      vec::WideRow(a + r * a_row, b + j, b_row, terms, c + r * c_row + j);
+    vec::Block<1, 1>(a + r * a_row, a_row, b + j, b_row, terms, c + r * c_row + j, c_row, 1,
+                     columns - j);
+  }
 }
 AZ_VARIANTS_FMA(PanelProduct,
                 (const float* a, int64_t a_row, const float* b, int64_t b_row, int64_t terms,
