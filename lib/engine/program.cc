@@ -24,7 +24,7 @@ namespace {
 constexpr size_t kMaxPlans = 64;
 constexpr size_t kMaxVariants = 8;
 // A dense layer of so many weights for so few rows a sample takes as long as reading the weights.
-constexpr int64_t kHeavyWeights = 1 << 19, kFewRows = 4;
+constexpr int64_t kHeavyWeights = 1 << 16, kFewRows = 4;
 
 }  // namespace
 

@@ -1,18 +1,17 @@
 // Tests: tests/engine/native_ops_test.cc.
 #include "lib/engine/kernels/reduce.h"
 
-#include <algorithm>
-#include <cmath>
+#include "lib/engine/kernels/variants.h"
 
 namespace assize::engine {
 namespace {
 
-double Start(Reduction kind) {
+AZ_INLINE double Start(Reduction kind) {
   switch (kind) {
     case Reduction::kMax:
-      return -INFINITY;
+      return -__builtin_inf();
     case Reduction::kMin:
-      return INFINITY;
+      return __builtin_inf();
     case Reduction::kProd:
       return 1;
     default:
@@ -21,44 +20,46 @@ double Start(Reduction kind) {
 }
 
 // NaN wins: comparisons with it are false, so it is taken by name.
-inline double Step(Reduction kind, double sum, double x) {
+AZ_INLINE double Step(Reduction kind, double sum, double x) {
   switch (kind) {
     case Reduction::kMax:
-      return x > sum || std::isnan(x) ? x : sum;
+      return x > sum || x != x ? x : sum;
     case Reduction::kMin:
-      return x < sum || std::isnan(x) ? x : sum;
+      return x < sum || x != x ? x : sum;
     case Reduction::kProd:
       return sum * x;
     case Reduction::kSumSquare:
     case Reduction::kL2:
       return sum + x * x;
     case Reduction::kL1:
-      return sum + std::fabs(x);
+      return sum + __builtin_fabs(x);
     default:
       return sum + x;
   }
 }
 
-double Finish(Reduction kind, double sum, int64_t terms) {
+AZ_INLINE double Finish(Reduction kind, double sum, int64_t terms) {
   if (kind == Reduction::kMean) return sum / static_cast<double>(terms);
-  if (kind == Reduction::kL2) return std::sqrt(sum);
+  if (kind == Reduction::kL2) return __builtin_sqrt(sum);
   return sum;
 }
 
+// Several sums side by side: a single chain of additions would wait for each.
+constexpr int64_t kSums = 32;
+
 // The loops with the kind known outside of them.
 template <Reduction kKind>
-void Run(const float* src, float* dst, int64_t begin, int64_t end, int64_t terms, int64_t inner,
-         double* sums) {
+AZ_INLINE void Run(const float* src, float* dst, int64_t begin, int64_t end, int64_t terms,
+                   int64_t inner, double* sums) {
   for (int64_t o = begin; o < end; ++o) {
     const float* x = src + o * terms * inner;
     float* y = dst + o * inner;
     if (inner == 1) {
-      // Eight sums side by side: a single chain of additions would wait for each.
-      double lane[8];
-      std::fill(lane, lane + 8, Start(kKind));
+      double lane[kSums];
+      for (double& sum : lane) sum = Start(kKind);
       int64_t i = 0;
-      for (; i + 8 <= terms; i += 8) {
-        for (int64_t k = 0; k < 8; ++k)
+      for (; i + kSums <= terms; i += kSums) {
+        for (int64_t k = 0; k < kSums; ++k)
           lane[k] = Step(kKind, lane[k], static_cast<double>(x[i + k]));
       }
       for (int64_t k = 0; i < terms; ++i, ++k)
@@ -68,13 +69,13 @@ void Run(const float* src, float* dst, int64_t begin, int64_t end, int64_t terms
           kKind == Reduction::kMax || kKind == Reduction::kMin || kKind == Reduction::kProd
               ? kKind
               : Reduction::kSum;
-      for (int64_t width = 4; width > 0; width /= 2) {
+      for (int64_t width = kSums / 2; width > 0; width /= 2) {
         for (int64_t k = 0; k < width; ++k) lane[k] = Step(kJoin, lane[k], lane[k + width]);
       }
       *y = static_cast<float>(Finish(kKind, lane[0], terms));
       continue;
     }
-    std::fill(sums, sums + inner, Start(kKind));
+    for (int64_t i = 0; i < inner; ++i) sums[i] = Start(kKind);
     for (int64_t t = 0; t < terms; ++t) {
       for (int64_t i = 0; i < inner; ++i)
         sums[i] = Step(kKind, sums[i], static_cast<double>(x[t * inner + i]));
@@ -97,8 +98,8 @@ std::optional<Reduction> ReductionFromName(std::string_view op) {
   return std::nullopt;
 }
 
-void Reduce(Reduction kind, const float* src, float* dst, int64_t begin, int64_t end, int64_t terms,
-            int64_t inner, double* sums) {
+AZ_INLINE void ReduceBody(Reduction kind, const float* src, float* dst, int64_t begin, int64_t end,
+                          int64_t terms, int64_t inner, double* sums) {
   switch (kind) {
     case Reduction::kSum:
       return Run<Reduction::kSum>(src, dst, begin, end, terms, inner, sums);
@@ -118,5 +119,9 @@ void Reduce(Reduction kind, const float* src, float* dst, int64_t begin, int64_t
       return Run<Reduction::kL2>(src, dst, begin, end, terms, inner, sums);
   }
 }
+AZ_VARIANTS(Reduce,
+            (Reduction kind, const float* src, float* dst, int64_t begin, int64_t end,
+             int64_t terms, int64_t inner, double* sums),
+            (kind, src, dst, begin, end, terms, inner, sums))
 
 }  // namespace assize::engine
