@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/engine/bodies.h"
 #include "lib/engine/constants.h"
 #include "lib/engine/engine.h"
 #include "lib/engine/facts.h"
@@ -67,6 +68,9 @@ class Program {
   // Inputs that the nodes read; others need not be fed.
   bool Reads(ir::ValueRef value) const { return read_.contains(value.index); }
 
+  // The graphs that nodes hold.
+  const Bodies& bodies() const { return bodies_; }
+
   std::shared_ptr<const Variant> VariantFor(const std::set<std::string>& overridden) const;
   // The segment that starts at `begin` with `live` fed, for a caller that has `threads`; from the
   // cache, or planned now.
@@ -94,6 +98,7 @@ class Program {
 
   ir::Model model_;
   CompileOptions options_;
+  Bodies bodies_{model_, options_};
   std::vector<ir::NodeRef> order_;
   std::vector<ir::ValueRef> fetch_;
   std::set<uint32_t> read_;

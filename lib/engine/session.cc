@@ -29,6 +29,7 @@ struct Session::Impl {
     std::vector<std::unique_ptr<PlanContext>> contexts;
   };
   std::vector<Workers> workers;  // most recent last
+  std::map<const Program*, std::unique_ptr<Session>> bodies;
   bool profiling = false;
 
   explicit Impl(std::shared_ptr<const Program> p) : program(std::move(p)) {}
@@ -41,6 +42,9 @@ struct Session::Impl {
                  std::map<uint32_t, reference::RuntimeValue>& values);
   Status RunLone(const Segment& segment, const Variant& variant,
                  std::map<uint32_t, reference::RuntimeValue>& values);
+  std::optional<StatusOr<RuntimeValues>> RunBody(const ir::Node& node, const ir::Graph& body,
+                                                 const RuntimeValues& inputs,
+                                                 const Captures& captures);
 };
 
 StatusOr<std::vector<LiveValue>> Session::Impl::CheckFeeds(
@@ -174,6 +178,27 @@ Status Session::Impl::RunPlan(const std::shared_ptr<const Segment>& segment,
   return OkStatus();
 }
 
+std::optional<StatusOr<RuntimeValues>> Session::Impl::RunBody(const ir::Node& node,
+                                                              const ir::Graph& body,
+                                                              const RuntimeValues& inputs,
+                                                              const Captures& captures) {
+  const auto compiled = program->bodies().For(node, body, inputs, captures);
+  if (compiled == nullptr) return std::nullopt;
+  std::unique_ptr<Session>& session = bodies[compiled.get()];
+  if (session == nullptr) {
+    session = std::make_unique<Session>(compiled);
+    session->set_profiling(profiling);
+  }
+  auto results = session->Run(FeedsOf(*compiled, body, inputs, captures));
+  if (absl::IsUnimplemented(results.status()))
+    return std::nullopt;  // sequences are the reference's
+  if (!results.ok()) return results.status();
+  RuntimeValues values;
+  for (ir::Tensor& tensor : *results)
+    values.push_back(reference::RuntimeValue::Of(std::move(tensor)));
+  return values;
+}
+
 Status Session::Impl::RunLone(const Segment& segment, const Variant& variant,
                               std::map<uint32_t, reference::RuntimeValue>& values) {
   const ir::Graph& graph = program->model().graph;
@@ -194,7 +219,7 @@ Status Session::Impl::RunLone(const Segment& segment, const Variant& variant,
     if (!node.inputs[i]) continue;
     AZ_ASSIGN_OR_RETURN(inputs[i], get(node.inputs[i]));
   }
-  std::map<std::string, reference::RuntimeValue> captures;
+  Captures captures;
   for (const ir::ValueRef capture : node.captures) {
     AZ_ASSIGN_OR_RETURN(captures[graph.value(capture).name], get(capture));
   }
@@ -204,7 +229,10 @@ Status Session::Impl::RunLone(const Segment& segment, const Variant& variant,
   limits.max_loop_iterations = program->options().max_loop_iterations;
   AZ_ASSIGN_OR_RETURN(
       std::vector<reference::RuntimeValue> results,
-      reference::EvaluateNode(program->model(), graph, ref, inputs, captures, limits));
+      reference::EvaluateNode(program->model(), graph, ref, inputs, captures, limits,
+                              [&](const ir::Graph& body, const RuntimeValues& given) {
+                                return RunBody(node, body, given, captures);
+                              }));
   for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i) {
     if (node.outputs[i]) values[node.outputs[i].index] = std::move(results[i]);
   }
@@ -278,6 +306,7 @@ void Session::set_profiling(bool on) {
   for (Impl::Workers& entry : impl_->workers) {
     for (const auto& context : entry.contexts) context->set_profiling(on);
   }
+  for (const auto& [program, session] : impl_->bodies) session->set_profiling(on);
 }
 
 std::vector<StepProfile> Session::Profile() const {
@@ -295,6 +324,10 @@ std::vector<StepProfile> Session::Profile() const {
       }
     }
     if (ran) profile.insert(profile.end(), steps.begin(), steps.end());
+  }
+  for (const auto& [program, session] : impl_->bodies) {
+    const std::vector<StepProfile> steps = session->Profile();
+    profile.insert(profile.end(), steps.begin(), steps.end());
   }
   return profile;
 }

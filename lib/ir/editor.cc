@@ -105,6 +105,24 @@ ValueRef Editor::AddCapture(std::string name) {
   return ref;
 }
 
+void Editor::CaptureToInput(ValueRef capture, Type type) {
+  Value& value = mutable_value(capture);
+  AZ_CHECK(value.is_capture, "\"{}\" is no capture", value.name);
+  value.is_capture = false;
+  value.is_input = true;
+  value.type = std::move(type);
+  graph_.inputs_.push_back(capture);
+}
+
+void Editor::CaptureToInitializer(ValueRef capture, Tensor tensor) {
+  Value& value = mutable_value(capture);
+  AZ_CHECK(value.is_capture, "\"{}\" is no capture", value.name);
+  value.is_capture = false;
+  NamedTensor named;
+  named.tensor = std::move(tensor);
+  SetInitializer(value.name, std::move(named));
+}
+
 ValueRef Editor::AddInitializer(const std::string& name, Tensor tensor) {
   NamedTensor named;
   named.tensor = std::move(tensor);

@@ -43,6 +43,9 @@ class Editor {
   // A value that no node produces and that is neither input nor initializer: names a value of an
   // outer graph.
   ValueRef AddCapture(std::string name);
+  // A graph that is to stand alone is given what it captures: as its last input, or as a constant.
+  void CaptureToInput(ValueRef capture, Type type);
+  void CaptureToInitializer(ValueRef capture, Tensor tensor);
   // A new constant; `name` is made unique by a suffix when taken.
   ValueRef AddInitializer(const std::string& name, Tensor tensor);
   // Attaches a tensor to an existing value (an input of IR < 4 that is an initializer too) or adds

@@ -400,8 +400,8 @@ bool Supports(const std::string& domain, const std::string& op_type, int64_t ops
 StatusOr<std::vector<RuntimeValue>> EvaluateNode(
     const ir::Model& model, const ir::Graph& graph, ir::NodeRef node,
     const std::vector<RuntimeValue>& inputs, const std::map<std::string, RuntimeValue>& captures,
-    const Limits& limits) {
-  Executor executor(model, limits);
+    const Limits& limits, const BodyRunner& run_body) {
+  Executor executor(model, limits, &run_body);
   return executor.EvaluateOne(graph, node, inputs, captures);
 }
 

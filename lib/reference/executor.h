@@ -30,7 +30,8 @@ struct Scope {
 
 class Executor {
  public:
-  Executor(const ir::Model& model, const Limits& limits) : model_(model), limits_(limits) {}
+  Executor(const ir::Model& model, const Limits& limits, const BodyRunner* run_body = nullptr)
+      : model_(model), limits_(limits), run_body_(run_body) {}
 
   StatusOr<std::vector<RuntimeValue>> RunMain(const std::map<std::string, RuntimeValue>& feeds,
                                               const std::vector<std::string>& fetch);
@@ -52,6 +53,8 @@ class Executor {
   const Limits& limits() const { return limits_; }
   int64_t live_bytes() const { return live_bytes_; }
   Status CountIteration();
+  // For bodies of the one node that EvaluateOne was asked for; may be null or empty.
+  const BodyRunner* body_runner() const { return run_body_; }
 
  private:
   // RunGraph one level deeper, under the limit.
@@ -73,6 +76,7 @@ class Executor {
 
   const ir::Model& model_;
   const Limits& limits_;
+  const BodyRunner* run_body_;
   int64_t live_bytes_ = 0;
   int64_t iterations_ = 0;
   int depth_ = 0;

@@ -145,6 +145,11 @@ int64_t OpContext::max_tensor_bytes() const { return executor_.limits().max_tens
 
 StatusOr<std::vector<RuntimeValue>> OpContext::RunGraph(const ir::Graph& graph,
                                                         std::vector<RuntimeValue> inputs) const {
+  const BodyRunner* runner = executor_.body_runner();
+  // The outermost scope of a single node: the body sees nothing but the node's captures.
+  if (runner != nullptr && *runner && scope_ != nullptr && scope_->outer != nullptr) {
+    if (auto results = (*runner)(graph, inputs)) return *std::move(results);
+  }
   return executor_.RunBody(graph, std::move(inputs), scope_,
                            scope_ == nullptr ? nullptr : scope_->frame);
 }

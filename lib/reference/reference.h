@@ -5,8 +5,10 @@
 // inputs alone. Tests: tests/reference/, tests/conformance/.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -48,12 +50,18 @@ struct OpContext;  // what a kernel sees: node, opset, attributes, inputs; see k
 // True when the evaluator has a kernel for this op (domain, type) at this opset version.
 bool Supports(const std::string& domain, const std::string& op_type, int64_t opset);
 
+// Runs a body that a node holds in the evaluator's place; what it captures is among the node's
+// captures. nullopt: the evaluator runs it.
+using BodyRunner = std::function<std::optional<StatusOr<std::vector<RuntimeValue>>>(
+    const ir::Graph& body, const std::vector<RuntimeValue>& inputs)>;
+
 // Evaluates one node on given inputs (positional, absent ones kAbsent). Subgraph attributes see
 // only `inputs` and `captures` (outer values by name).
 StatusOr<std::vector<RuntimeValue>> EvaluateNode(
     const ir::Model& model, const ir::Graph& graph, ir::NodeRef node,
     const std::vector<RuntimeValue>& inputs,
-    const std::map<std::string, RuntimeValue>& captures = {}, const Limits& limits = {});
+    const std::map<std::string, RuntimeValue>& captures = {}, const Limits& limits = {},
+    const BodyRunner& run_body = {});
 
 // Runs a model. `feeds` by input name; inputs that are initializers too may be left out. Returns
 // the values of `fetch` (any value of the main graph), or of the graph's outputs when empty.
