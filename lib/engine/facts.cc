@@ -209,6 +209,23 @@ std::optional<std::vector<int64_t>> Facts::KnownInts(const analysis::IntsArgumen
   return argument.input ? KnownInts(argument.input) : std::vector<int64_t>{};
 }
 
+std::optional<std::vector<int64_t>> Facts::KnownPads(const analysis::PadOp& pad, size_t rank) {
+  const auto given = KnownInts(pad.pads);
+  if (!given) return std::nullopt;
+  if (!pad.axes) return given->size() == 2 * rank ? given : std::nullopt;
+  const auto axes = KnownInts(pad.axes);
+  if (!axes || given->size() != 2 * axes->size()) return std::nullopt;
+  std::vector<int64_t> pads(2 * rank, 0);
+  std::set<int64_t> seen;
+  for (size_t i = 0; i < axes->size(); ++i) {
+    const auto axis = NormalAxis((*axes)[i], static_cast<int64_t>(rank));
+    if (!axis || !seen.insert(*axis).second) return std::nullopt;
+    pads[static_cast<size_t>(*axis)] = (*given)[i];
+    pads[static_cast<size_t>(*axis) + rank] = (*given)[i + axes->size()];
+  }
+  return pads;
+}
+
 bool Facts::Infer(ir::NodeRef ref) {
   const ir::Node& node = graph().node(ref);
   if (!IsComplete(node, constants_.model().opset(node.domain).value_or(1))) return false;
@@ -523,9 +540,8 @@ bool Facts::InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueF
   }
   if (op == "Pad") {
     const auto view = analysis::PadOp::From(g, ref, opset_);
-    if (!view.ok() || view->axes) return false;
-    const auto pads = KnownInts(view->pads);
-    if (!pads || pads->size() != dims.size() * 2) return false;
+    const auto pads = view.ok() ? KnownPads(*view, dims.size()) : std::nullopt;
+    if (!pads) return false;
     Shape shape = dims;
     for (size_t i = 0; i < dims.size(); ++i) {
       if (__builtin_add_overflow(shape[i], (*pads)[i], &shape[i])) return false;

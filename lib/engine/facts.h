@@ -36,6 +36,8 @@ class Facts {
   std::optional<std::vector<int64_t>> KnownInts(ir::ValueRef value);
   // The same of an attribute or input; empty when neither is given.
   std::optional<std::vector<int64_t>> KnownInts(const analysis::IntsArgument& argument);
+  // Begins of all `rank` dims, then their ends.
+  std::optional<std::vector<int64_t>> KnownPads(const analysis::PadOp& pad, size_t rank);
 
   // Adds the facts of the node's outputs; false when they cannot be foreseen.
   bool Infer(ir::NodeRef node);
@@ -47,6 +49,9 @@ class Facts {
  private:
   bool InferShape(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFact>& out);
   bool InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFact>& out);
+  // Dims of what GatherElements and its kin give; nullopt: another op, or arguments that do not fit
+  // together.
+  std::optional<ir::Shape> IndexedDims(ir::NodeRef ref, const ir::Node& node);
 
   const Constants& constants_;
   const int64_t max_bytes_;

@@ -1,5 +1,6 @@
 // Shape rules of further ops: comparisons, logic, Where, repeats, other sizes, recurrent layers,
-// transposed convolution. Tests: tests/engine/native_ops_test.cc, tests/engine/node_cases_test.cc.
+// transposed convolution, elements by index. Tests: tests/engine/native_ops_test.cc,
+// tests/engine/indexing_test.cc, tests/engine/node_cases_test.cc.
 #include <algorithm>
 #include <set>
 #include <string_view>
@@ -27,6 +28,44 @@ bool IsContribSameShape(const ir::Node& node) {
     if (i != 3 && node.outputs[i]) return false;
   }
   return !node.inputs.empty() && node.inputs[0] && !node.outputs.empty();
+}
+
+std::optional<Shape> Facts::IndexedDims(ir::NodeRef ref, const ir::Node& node) {
+  const std::string_view op = node.op_type;
+  const ValueFact x = *Find(node.inputs[0]);
+  const int64_t rank = static_cast<int64_t>(x.dims.size());
+  if (op == "Trilu") return rank < 2 ? std::nullopt : std::optional(x.dims);
+  const bool scatter = op == "Scatter" || op == "ScatterElements" || op == "ScatterND";
+  if (!scatter && op != "GatherElements" && op != "GatherND") return std::nullopt;
+  if (node.inputs.size() != (scatter ? 3u : 2u)) return std::nullopt;
+  const ValueFact* which = Find(node.inputs[1]);
+  const ValueFact* updates = scatter ? Find(node.inputs[2]) : nullptr;
+  if (which == nullptr || !ir::IsInteger(which->dtype)) return std::nullopt;
+  if (scatter && (updates == nullptr || updates->dtype != x.dtype)) return std::nullopt;
+  analysis::AttributeReader read(graph(), ref);
+  const Shape& indices = which->dims;
+  if (!op.ends_with("ND")) {
+    int64_t axis = read.Int("axis", 0);
+    if (axis < 0) axis += rank;
+    if (!read.status().ok() || axis < 0 || axis >= rank || indices.size() != x.dims.size())
+      return std::nullopt;
+    for (size_t i = 0; i < indices.size(); ++i) {
+      if (static_cast<int64_t>(i) != axis && indices[i] > x.dims[i]) return std::nullopt;
+    }
+    if (!scatter) return indices;
+    return updates->dims == indices ? std::optional(x.dims) : std::nullopt;
+  }
+  const int64_t batch = scatter ? 0 : read.Int("batch_dims", 0);
+  if (!read.status().ok() || indices.empty() || batch < 0 || batch >= rank ||
+      batch >= static_cast<int64_t>(indices.size()))
+    return std::nullopt;
+  const int64_t width = indices.back();
+  if (width < 1 || width > rank - batch) return std::nullopt;
+  if (!std::equal(indices.begin(), indices.begin() + batch, x.dims.begin())) return std::nullopt;
+  Shape shape(indices.begin(), indices.end() - 1);
+  shape.insert(shape.end(), x.dims.begin() + batch + width, x.dims.end());
+  if (!scatter) return shape;
+  return updates->dims == shape ? std::optional(x.dims) : std::nullopt;
 }
 
 bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFact>& out) {
@@ -86,6 +125,21 @@ bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFa
     return true;
   }
   if (node.outputs.size() != 1) return false;
+  // What nothing fed decides is evaluated, and its indices checked, without a rule.
+  const bool runs = std::any_of(node.inputs.begin(), node.inputs.end(),
+                                [&](ir::ValueRef input) { return input && !IsEvaluable(input); });
+  if (op == "OneHot" && runs) {
+    const ValueFact* values = Find(node.inputs[2]);
+    const auto depth = KnownInts(node.inputs[1]);
+    int64_t axis = read.Int("axis", -1);
+    if (axis < 0) axis += rank + 1;
+    if (!read.status().ok() || axis < 0 || axis > rank || values == nullptr || !depth) return false;
+    if (depth->size() != 1 || (*depth)[0] < 0 || values->dims != Shape{2}) return false;
+    Shape shape = dims;
+    shape.insert(shape.begin() + axis, (*depth)[0]);
+    return one(values->dtype, shape);
+  }
+  if (auto shape = runs ? IndexedDims(ref, node) : std::nullopt) return one(dtype, *shape);
   if (kToBool.contains(op) || kFold.contains(op)) {
     if (opset_ < 8) return false;
     Shape shape = dims;

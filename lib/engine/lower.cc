@@ -226,7 +226,8 @@ bool Lowering::EmitNative(const Unit& unit) {
          LowerSoftmax(unit) || LowerPool(unit) || LowerLrn(unit) || LowerGroupNorm(unit) ||
          LowerReduce(unit) || LowerResize(unit) || LowerCast(unit) || LowerGather(unit) ||
          LowerLogic(unit) || LowerWhere(unit) || LowerRepeat(unit) || LowerArg(unit) ||
-         LowerTopK(unit) || LowerRecurrent(unit) || LowerConvTranspose(unit) || LowerMove(unit);
+         LowerTopK(unit) || LowerIndexing(unit) || LowerRecurrent(unit) ||
+         LowerConvTranspose(unit) || LowerMove(unit);
 }
 
 Status Lowering::EmitReference(ir::NodeRef ref) {

@@ -138,6 +138,12 @@ class Lowering {
   bool LowerRepeat(const Unit& unit);
   bool LowerArg(const Unit& unit);
   bool LowerTopK(const Unit& unit);
+  bool LowerIndexing(const Unit& unit);  // lower_indexing.cc
+  bool LowerGatherEach(const Unit& unit);
+  bool LowerScatter(const Unit& unit);
+  bool LowerOneHot(const Unit& unit);
+  bool LowerTriangle(const Unit& unit);
+  bool LowerLines(const Unit& unit);
   bool LowerResize(const Unit& unit);           // lower_resize.cc
   bool LowerRecurrent(const Unit& unit);        // lower_recurrent.cc
   bool LowerConvTranspose(const Unit& unit);    // lower_deconvolution.cc
@@ -170,6 +176,7 @@ class Lowering {
                const QuantParams* grid = nullptr);
   Operand MovePool(ir::NodeRef head, const Operand& input, const ir::Shape& dims);
   Operand MoveResize(ir::NodeRef head, const Operand& input, const ir::Shape& dims);
+  Operand MoveBorder(const analysis::PadOp& pad, const Operand& x, const ir::Shape& dims);
   // Quantizes a float array; the step belongs to the current unit.
   Operand Quantized(const Operand& x, const QuantParams& params);
   // Applies `activation` to a float array, in place where that is allowed.

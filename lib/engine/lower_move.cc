@@ -116,9 +116,10 @@ Operand Lowering::Move(ir::NodeRef head, const std::vector<Operand>& inputs, con
   }
   if (op == "Pad") {
     const auto view = analysis::PadOp::From(graph_, head, facts_.opset());
-    if (!view.ok() || view->mode != analysis::PadOp::Mode::kConstant || view->axes) return {};
-    const auto pads = facts_.KnownInts(view->pads);
-    if (!pads || pads->size() != rank * 2) return {};
+    if (!view.ok()) return {};
+    if (view->mode != analysis::PadOp::Mode::kConstant) return MoveBorder(*view, x, dims);
+    const auto pads = facts_.KnownPads(*view, rank);
+    if (!pads) return {};
     if (std::any_of(pads->begin(), pads->end(), [](int64_t p) { return p < 0; })) return {};
     std::vector<std::byte> element(static_cast<size_t>(bytes));
     if (grid != nullptr) {

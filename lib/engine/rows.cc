@@ -155,9 +155,9 @@ class Proof {
     }
     if (op == "Pad") {
       const auto view = analysis::PadOp::From(graph_, ref, opset);
-      if (!view.ok() || view->axes || !only_first_runs()) return false;
-      const auto pads = one_.KnownInts(view->pads);
-      return pads && pads->size() == rank * 2 && (*pads)[0] == 0 && (*pads)[rank] == 0;
+      if (!view.ok() || !only_first_runs()) return false;
+      const auto pads = one_.KnownPads(*view, rank);
+      return pads && (*pads)[0] == 0 && (*pads)[rank] == 0;
     }
     if (op == "Gather") {
       const auto view = analysis::GatherOp::From(graph_, ref, opset);
