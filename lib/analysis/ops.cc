@@ -487,4 +487,46 @@ StatusOr<LrnOp> LrnOp::From(const Graph& graph, NodeRef ref, int64_t) {
   return op;
 }
 
+ir::Shape AttentionOp::Heads::Dims() const {
+  if (packed) return {batch, length, heads * width};
+  return {batch, heads, length, width};
+}
+
+std::optional<AttentionOp::Heads> AttentionOp::Heads::Of(const ir::Shape& dims, int64_t heads) {
+  if (dims.size() == 4) return Heads{dims[0], dims[1], dims[2], dims[3], false};
+  if (dims.size() != 3 || heads < 1 || dims[2] % heads != 0) return std::nullopt;
+  return Heads{dims[0], heads, dims[1], dims[2] / heads, true};
+}
+
+std::optional<AttentionOp::AllHeads> AttentionOp::HeadsOf(const ir::Shape& q_dims,
+                                                          const ir::Shape& k_dims,
+                                                          const ir::Shape& v_dims) const {
+  const auto to = Heads::Of(q_dims, q_heads), from = Heads::Of(k_dims, kv_heads),
+             values = Heads::Of(v_dims, kv_heads);
+  if (!to || !from || !values) return std::nullopt;
+  if (from->batch != to->batch || values->batch != to->batch || values->heads != from->heads ||
+      values->length != from->length || from->width != to->width || from->heads == 0 ||
+      to->heads % from->heads != 0)
+    return std::nullopt;
+  return AllHeads{
+      *to, *from, *values, {to->batch, to->heads, to->length, values->width, to->packed}};
+}
+
+StatusOr<AttentionOp> AttentionOp::From(const Graph& graph, NodeRef ref, int64_t) {
+  AZ_RETURN_IF_ERROR(Open(graph, ref, {"Attention"}, {3, 7}));
+  const ir::Node& node = graph.node(ref);
+  AttributeReader read(graph, ref);
+  AttentionOp op{node.inputs[0],   node.inputs[1],   node.inputs[2],   InputAt(node, 3),
+                 InputAt(node, 4), InputAt(node, 5), InputAt(node, 6), node.outputs[0]};
+  op.q_heads = read.Int("q_num_heads", 0);
+  op.kv_heads = read.Int("kv_num_heads", 0);
+  op.scale = read.MaybeFloat("scale");
+  op.causal = read.Int("is_causal", 0) != 0;
+  op.softcap = read.Float("softcap", 0);
+  op.left_window = read.Int("left_window_size", -1);
+  op.right_window = read.Int("right_window_size", -1);
+  AZ_RETURN_IF_ERROR(read.status());
+  return op;
+}
+
 }  // namespace assize::analysis

@@ -276,6 +276,31 @@ struct CastOp {
   static StatusOr<CastOp> From(const ir::Graph& graph, ir::NodeRef node, int64_t opset);
 };
 
+struct AttentionOp {  // softmax(scale * q k^T + mask) v by heads
+  // A tensor [batch, heads, length, width], or [batch, length, heads * width] when packed.
+  struct Heads {
+    int64_t batch = 0, heads = 0, length = 0, width = 0;
+    bool packed = false;
+    ir::Shape Dims() const;
+    static std::optional<Heads> Of(const ir::Shape& dims, int64_t heads);
+  };
+  struct AllHeads {
+    Heads q, k, v, y;
+  };
+  ir::ValueRef q, k, v, mask, past_key, past_value;
+  ir::ValueRef valid_keys;  // nonpad_kv_seqlen, >= 24
+  ir::ValueRef y;
+  int64_t q_heads = 0, kv_heads = 0;          // of packed tensors
+  std::optional<float> scale = std::nullopt;  // absent: 1 / sqrt(width of q)
+  bool causal = false;
+  float softcap = 0;                            // 0: none
+  int64_t left_window = -1, right_window = -1;  // >= 27; below 0: none
+  // nullopt when the dims do not fit together.
+  std::optional<AllHeads> HeadsOf(const ir::Shape& q_dims, const ir::Shape& k_dims,
+                                  const ir::Shape& v_dims) const;
+  static StatusOr<AttentionOp> From(const ir::Graph& graph, ir::NodeRef node, int64_t opset);
+};
+
 struct LrnOp {
   ir::ValueRef x, y;
   float alpha = 1e-4f, beta = 0.75f, bias = 1;

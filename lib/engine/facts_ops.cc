@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "lib/analysis/attributes.h"
+#include "lib/analysis/equation.h"
 #include "lib/analysis/ops.h"
 #include "lib/engine/facts.h"
 #include "lib/engine/resizes.h"
@@ -192,6 +193,29 @@ bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFa
     return one(DType::kInt64, shape);
   }
   if (op == "GroupNormalization") return one(dtype, dims);
+  if (op == "Einsum") {
+    std::vector<Shape> shapes;
+    for (const ir::ValueRef input : node.inputs) {
+      const ValueFact* fact = Find(input);
+      if (fact == nullptr || fact->dtype != dtype) return false;
+      shapes.push_back(fact->dims);
+    }
+    const auto equation = analysis::ParseEquation(read.Text("equation", ""), shapes);
+    return read.status().ok() && equation.ok() ? one(dtype, equation->OutputDims()) : false;
+  }
+  if (op == "Attention") {
+    const auto view = analysis::AttentionOp::From(graph(), ref, opset_);
+    if (!view.ok() || view->past_key || view->past_value || view->valid_keys) return false;
+    const ValueFact *k = Find(view->k), *v = Find(view->v);
+    if (k->dtype != dtype || v->dtype != dtype) return false;
+    const auto heads = view->HeadsOf(dims, k->dims, v->dims);
+    if (!heads) return false;
+    if (view->mask) {
+      const Shape scores{heads->q.batch, heads->q.heads, heads->q.length, heads->k.length};
+      if (Broadcast(Find(view->mask)->dims, scores) != scores) return false;
+    }
+    return one(dtype, heads->y.Dims());
+  }
   if (op == "Resize" || op == "Upsample") {
     const auto match = MatchResize(*this, ref);
     return match ? one(dtype, match->ResultDims()) : false;

@@ -227,7 +227,7 @@ bool Lowering::EmitNative(const Unit& unit) {
          LowerReduce(unit) || LowerResize(unit) || LowerCast(unit) || LowerGather(unit) ||
          LowerLogic(unit) || LowerWhere(unit) || LowerRepeat(unit) || LowerArg(unit) ||
          LowerTopK(unit) || LowerIndexing(unit) || LowerRecurrent(unit) ||
-         LowerConvTranspose(unit) || LowerMove(unit);
+         LowerConvTranspose(unit) || LowerEinsum(unit) || LowerAttentionOp(unit) || LowerMove(unit);
 }
 
 Status Lowering::EmitReference(ir::NodeRef ref) {

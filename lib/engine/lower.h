@@ -16,6 +16,10 @@
 #include "lib/engine/plan.h"
 #include "lib/engine/units.h"
 
+namespace assize::analysis {
+struct Equation;
+}
+
 namespace assize::engine {
 
 struct LowerOptions {
@@ -98,6 +102,8 @@ class Lowering {
                     const std::function<std::shared_ptr<std::byte>()>& make);
   void AddScratchpad(const dnnl::memory::desc& desc, std::vector<DnnlArgument>& arguments);
   void AddCopy(const Operand& from, const Operand& to, const std::string& kernel);
+  // The elements of `x` at `strides` as a plain array of `dims`: where they are, or a copy.
+  Operand Arranged(const Operand& x, const ir::Shape& dims, const std::vector<int64_t>& strides);
   const ir::Node& node(const Unit& unit) const { return graph_.node(unit.head); }
   const ValueFact& fact(ir::ValueRef value) { return *facts_.Find(value); }
 
@@ -130,8 +136,17 @@ class Lowering {
   bool LowerLrn(const Unit& unit);
   bool LowerGroupNorm(const Unit& unit);
   bool LowerAttention(const Unit& unit);  // lower_attention.cc
-  bool LowerReduce(const Unit& unit);     // lower_reduce.cc
-  bool LowerCast(const Unit& unit);       // lower_cast.cc
+  bool LowerAttentionOp(const Unit& unit);
+  struct AttentionHeads;
+  void AddAttention(const AttentionHeads& heads);
+  // What is added to the scores as floats of rank 2 or more: `mask`, and -infinity behind the
+  // frontier.
+  Operand AttentionMask(const Operand& mask, bool causal, int64_t queries, int64_t keys);
+  bool LowerEinsum(const Unit& unit);  // lower_einsum.cc
+  Operand EinsumOfOne(ir::ValueRef input, const analysis::Equation& equation);
+  Operand EinsumOfTwo(const Unit& unit, const analysis::Equation& equation);
+  bool LowerReduce(const Unit& unit);  // lower_reduce.cc
+  bool LowerCast(const Unit& unit);    // lower_cast.cc
   bool LowerGather(const Unit& unit);
   bool LowerLogic(const Unit& unit);  // lower_logic.cc
   bool LowerWhere(const Unit& unit);

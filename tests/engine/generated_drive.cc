@@ -104,8 +104,8 @@ ir::Tensor WithSteps(const ir::Tensor& tensor, Philox& random) {
 }
 
 // A rounding's worth of noise on each element, in the measure of the type and of the largest
-// magnitude.
-ir::Tensor WithNoise(const ir::Tensor& tensor, Philox& random, double relative) {
+// magnitude, which counts as `least` at least.
+ir::Tensor WithNoise(const ir::Tensor& tensor, Philox& random, double relative, double least) {
   if (tensor.dtype() != DType::kFloat) {
     if (tensor.dtype() != DType::kFloat16 && tensor.dtype() != DType::kBfloat16) return tensor;
     // The last bit of some elements.
@@ -116,7 +116,7 @@ ir::Tensor WithNoise(const ir::Tensor& tensor, Philox& random, double relative) 
     return ir::Tensor::FromBytes(tensor.dtype(), tensor.dims(), std::move(bytes));
   }
   std::vector<float> values(tensor.data<float>().begin(), tensor.data<float>().end());
-  double largest = 0;
+  double largest = least;
   for (const float value : values) {
     if (std::isfinite(value)) largest = std::max(largest, std::fabs(static_cast<double>(value)));
   }
@@ -183,9 +183,10 @@ std::optional<Stepped> NoisyRun(const Generated& g, const std::map<std::string, 
       RuntimeValue& result = (*results)[i];
       stepped.finite = stepped.finite && AllFinite(result);
       if (seed != 0 && result.is_tensor() && !Exact(node)) {
-        result.tensor = EndsOnAGrid(node)
-                            ? WithSteps(result.tensor, random)
-                            : WithNoise(result.tensor, random, Recurs(node) ? 1e-4 : 4e-6);
+        result.tensor = EndsOnAGrid(node) ? WithSteps(result.tensor, random)
+                        // Gates are near 1 and leave small differences: 1e-6 of them.
+                        : Recurs(node) ? WithNoise(result.tensor, random, 1e-4, 1e-2)
+                                       : WithNoise(result.tensor, random, 4e-6, 0);
       }
       values[node.outputs[i].index] = std::move(result);
     }

@@ -15,8 +15,10 @@ int64_t Padded(int64_t n) { return (n + 15) / 16 * 16; }
 }  // namespace
 
 // Scores of one query, scaled already, to unnormalized weights; returns 1 / their sum. Lanes from
-// `keys` on become 0.
-AZ_INLINE float Weights(float* scores, int64_t keys, const float* mask, int64_t mask_key) {
+// `keys` on become 0. With `zero_if_none`, where all scores are -infinity, all weights and what is
+// returned are 0.
+AZ_INLINE float Weights(float* scores, int64_t keys, const float* mask, int64_t mask_key,
+                        bool zero_if_none) {
   const float lowest = -__builtin_inff();
   const int64_t whole = keys / 16 * 16, rest = keys - whole;
   vec::F16 tops = vec::Splat(lowest);
@@ -39,6 +41,10 @@ AZ_INLINE float Weights(float* scores, int64_t keys, const float* mask, int64_t 
     tops[0] = scores[i] > tops[0] ? scores[i] : tops[0];
   }
   const float top = vec::MaxLanes(tops);
+  if (zero_if_none && top == lowest) {
+    for (int64_t i = 0; i < Padded(keys); i += 16) vec::Store(scores + i, vec::Splat(0.0f));
+    return 0.0f;
+  }
   vec::F16 sums = vec::Splat(0.0f);
   for (int64_t i = 0; i < whole; i += 16) {
     const vec::F16 e = vec::ExpOfNegative(vec::Load(scores + i) - top);
@@ -107,7 +113,8 @@ AZ_INLINE void AttentionBody(const AttentionShape& s, const float* q, const floa
     float inverse[kBlock];
     for (int64_t r = 0; r < rows; ++r) {
       inverse[r] = Weights(scores + r * keys, s.keys,
-                           mask == nullptr ? nullptr : mask + (row + r) * s.mask_row, s.mask_key);
+                           mask == nullptr ? nullptr : mask + (row + r) * s.mask_row, s.mask_key,
+                           s.masked_row_is_zero);
     }
     vec::Block<Rows, Vectors>(scores, keys, dense, values, s.keys, sums, values, rows, values);
     for (int64_t r = 0; r < rows; ++r) {

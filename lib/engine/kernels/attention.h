@@ -19,7 +19,8 @@ struct AttentionShape {
   int64_t y_row = 0, y_depth = 1;
   int64_t mask_row = 0, mask_key = 0;  // 0 where the mask repeats
   float scale = 1;
-  bool quantized = false;  // results are bytes on `grid`
+  bool masked_row_is_zero = false;  // a query that sees no key gives 0, not NaN
+  bool quantized = false;           // results are bytes on `grid`
   ByteGrid grid;
 };
 

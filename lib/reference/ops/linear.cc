@@ -2,120 +2,23 @@
 // Tests: tests/reference/layers_test.cc.
 #include <algorithm>
 #include <cmath>
-#include <map>
 
+#include "lib/analysis/equation.h"
 #include "lib/reference/ops/common.h"
 
 namespace assize::reference {
 namespace {
 
-// One term of an equation as dims of labels: letters as their code, dims of the ellipsis as 256,
-// 257 ... from the left.
-struct Equation {
-  std::vector<std::vector<int>> inputs;
-  std::vector<int> output;
-  std::map<int, int64_t> extent;
-};
-
-constexpr int kEllipsis = 256;
-
-StatusOr<std::vector<int>> Labels(const std::string& term, int64_t rank, int64_t ellipsis_rank) {
-  std::vector<int> labels;
-  int64_t letters = 0;
-  bool dots = false;
-  for (size_t i = 0; i < term.size(); ++i) {
-    if (term[i] == '.') {
-      if (dots || term.compare(i, 3, "...") != 0)
-        return InvalidArgument("\"{}\" has a stray dot", term);
-      dots = true;
-      i += 2;
-      labels.push_back(-1);
-    } else if ((term[i] >= 'a' && term[i] <= 'z') || (term[i] >= 'A' && term[i] <= 'Z')) {
-      labels.push_back(term[i]);
-      ++letters;
-    } else {
-      return InvalidArgument("\"{}\" has a character that is no letter", term);
-    }
-  }
-  const int64_t covered = rank < 0 ? (dots ? ellipsis_rank : 0) : rank - letters;
-  if (covered < 0 || (covered > 0 && !dots))
-    return InvalidArgument("\"{}\" does not label {} dims", term, rank);
-  const auto at = std::find(labels.begin(), labels.end(), -1);
-  if (at == labels.end()) return labels;
-  // Ellipsis dims align right, as broadcasting does.
-  std::vector<int> spread;
-  const int64_t first = std::max(ellipsis_rank, covered) - covered;
-  for (int64_t d = 0; d < covered; ++d) spread.push_back(kEllipsis + static_cast<int>(first + d));
-  const auto where = labels.erase(at);
-  labels.insert(where, spread.begin(), spread.end());
-  return labels;
-}
-
-StatusOr<Equation> Parse(const OpContext& ctx, std::string text, size_t inputs) {
-  std::erase(text, ' ');
-  Equation equation;
-  const size_t arrow = text.find("->");
-  std::string left = text.substr(0, arrow);
-  std::vector<std::string> terms(1);
-  for (const char c : left) {
-    if (c == ',') {
-      terms.emplace_back();
-    } else {
-      terms.back() += c;
-    }
-  }
-  if (terms.size() != inputs)
-    return InvalidArgument("equation \"{}\" has {} terms for {} inputs", text, terms.size(),
-                           inputs);
-  int64_t ellipsis_rank = 0;
-  for (size_t i = 0; i < terms.size(); ++i) {
-    if (terms[i].find("...") == std::string::npos) continue;
-    ellipsis_rank =
-        std::max(ellipsis_rank, ctx.in(i).rank() - static_cast<int64_t>(terms[i].size()) + 3);
-  }
-  std::map<int, int> uses;
-  for (size_t i = 0; i < terms.size(); ++i) {
-    AZ_ASSIGN_OR_RETURN(std::vector<int> labels, Labels(terms[i], ctx.in(i).rank(), ellipsis_rank));
-    for (size_t d = 0; d < labels.size(); ++d) {
-      ++uses[labels[d]];
-      const int64_t dim = ctx.in(i).dims()[d];
-      const auto [known, fresh] = equation.extent.emplace(labels[d], dim);
-      if (!fresh && known->second != dim && known->second != 1 && dim != 1) {
-        return InvalidArgument("equation \"{}\": one label has dims {} and {}", text, known->second,
-                               dim);
-      }
-      if (known->second == 1) known->second = dim;
-    }
-    equation.inputs.push_back(std::move(labels));
-  }
-  if (arrow != std::string::npos) {
-    AZ_ASSIGN_OR_RETURN(equation.output, Labels(text.substr(arrow + 2), -1, ellipsis_rank));
-    for (const int label : equation.output) {
-      if (!equation.extent.contains(label))
-        return InvalidArgument("equation \"{}\": the result has a label of no input", text);
-    }
-  } else {
-    for (int64_t d = 0; d < ellipsis_rank; ++d)
-      equation.output.push_back(kEllipsis + static_cast<int>(d));
-    for (const auto& [label, count] : uses) {
-      if (label < kEllipsis && count == 1) equation.output.push_back(label);
-    }
-  }
-  return equation;
-}
-
 Status Einsum(OpContext& ctx) {
   size_t inputs = 0;
   while (ctx.has(inputs)) ++inputs;
   for (size_t i = 1; i < inputs; ++i) AZ_RETURN_IF_ERROR(ctx.SameType(0, i));
-  AZ_ASSIGN_OR_RETURN(const Equation equation, Parse(ctx, ctx.String("equation", ""), inputs));
+  std::vector<ir::Shape> dims;
+  for (size_t i = 0; i < inputs; ++i) dims.push_back(ctx.in(i).dims());
+  AZ_ASSIGN_OR_RETURN(const analysis::Equation equation,
+                      analysis::ParseEquation(ctx.String("equation", ""), dims));
   // All labels: those of the result first, then those summed over.
   std::vector<int> labels = equation.output;
-  std::sort(labels.begin(), labels.end());
-  if (std::adjacent_find(labels.begin(), labels.end()) != labels.end()) {
-    return InvalidArgument("the result repeats a label");
-  }
-  labels = equation.output;
   for (const auto& [label, extent] : equation.extent) {
     if (std::find(labels.begin(), labels.end(), label) == labels.end()) labels.push_back(label);
   }
