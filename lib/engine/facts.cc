@@ -291,14 +291,23 @@ bool Facts::Infer(ir::NodeRef ref) {
     // Buffers hold bytes: strings stay with the reference.
     if (input && !evaluable && Find(input)->dtype == DType::kString) return false;
   }
+  std::vector<int64_t> bytes(node.outputs.size(), 0);
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    const ir::ValueRef value = node.outputs[i];
+    if (!value) continue;
+    if (out[i].dtype == DType::kUndefined) return false;
+    if (out[i].dtype == DType::kString && !constants_.IsConstant(value)) return false;
+    const auto count = ir::ElementCount(out[i].dims);
+    const auto size = count ? ir::ByteCount(out[i].dtype, *count) : std::nullopt;
+    if (!size) return false;
+    bytes[i] = *size;
+    // Large arrays that hang on shapes alone are computed by the plan like any other.
+    evaluable = evaluable && (constants_.IsConstant(value) || bytes[i] <= kMaxEvaluatedBytes);
+  }
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (!node.outputs[i]) continue;
-    if (out[i].dtype == DType::kUndefined) return false;
-    if (out[i].dtype == DType::kString && !constants_.IsConstant(node.outputs[i])) return false;
     // What no run may hold is not planned either: the reference refuses it, and names the limit.
-    const auto count = ir::ElementCount(out[i].dims);
-    const auto bytes = count ? ir::ByteCount(out[i].dtype, *count) : std::nullopt;
-    if (!bytes || (!evaluable && *bytes > max_bytes_)) return false;
+    if (!evaluable && bytes[i] > max_bytes_) return false;
     out[i].evaluable = evaluable;
     facts_[node.outputs[i].index] = std::move(out[i]);
   }

@@ -224,10 +224,11 @@ bool Lowering::EmitNative(const Unit& unit) {
   if (LowerDynamicQuantize(unit) || LowerMatMulInteger(unit) || LowerConvInteger(unit)) return true;
   return LowerUnary(unit) || LowerBinary(unit) || LowerBatchNormalization(unit) ||
          LowerSoftmax(unit) || LowerPool(unit) || LowerLrn(unit) || LowerGroupNorm(unit) ||
-         LowerReduce(unit) || LowerResize(unit) || LowerCast(unit) || LowerGather(unit) ||
-         LowerLogic(unit) || LowerWhere(unit) || LowerRepeat(unit) || LowerArg(unit) ||
-         LowerTopK(unit) || LowerIndexing(unit) || LowerRecurrent(unit) ||
-         LowerConvTranspose(unit) || LowerEinsum(unit) || LowerAttentionOp(unit) || LowerMove(unit);
+         LowerMeanVariance(unit) || LowerMean(unit) || LowerReduce(unit) || LowerResize(unit) ||
+         LowerCast(unit) || LowerGather(unit) || LowerLogic(unit) || LowerWhere(unit) ||
+         LowerRepeat(unit) || LowerArg(unit) || LowerTopK(unit) || LowerIndexing(unit) ||
+         LowerRecurrent(unit) || LowerConvTranspose(unit) || LowerEinsum(unit) ||
+         LowerAttentionOp(unit) || LowerMove(unit);
 }
 
 Status Lowering::EmitReference(ir::NodeRef ref) {

@@ -129,12 +129,14 @@ class Lowering {
                     std::shared_ptr<const Kernel> kernel);
   bool LowerUnary(const Unit& unit);  // lower_elementwise.cc
   bool LowerBinary(const Unit& unit);
+  bool LowerMean(const Unit& unit);  // and Sum, Max, Min of one operand
   bool LowerBatchNormalization(const Unit& unit);
   bool LowerSoftmax(const Unit& unit);
   bool LowerActivation(const Unit& unit);
   bool LowerLayerNorm(const Unit& unit);  // lower_norm.cc
   bool LowerLrn(const Unit& unit);
   bool LowerGroupNorm(const Unit& unit);
+  bool LowerMeanVariance(const Unit& unit);
   bool LowerAttention(const Unit& unit);  // lower_attention.cc
   bool LowerAttentionOp(const Unit& unit);
   struct AttentionHeads;

@@ -165,6 +165,7 @@ Operand Lowering::AttentionMask(const Operand& mask, bool causal, int64_t querie
 }
 
 bool Lowering::LowerAttentionOp(const Unit& unit) {
+  if (node(unit).op_type != "Attention") return false;
   const auto view = analysis::AttentionOp::From(graph_, unit.head, facts_.opset());
   if (!view.ok() || node(unit).outputs.size() != 1) return false;
   if (view->past_key || view->past_value || view->valid_keys || view->softcap != 0 ||

@@ -1,5 +1,5 @@
 // Elementwise ops, BatchNormalization and Softmax on our own kernels. Tests:
-// tests/engine/ops_test.cc.
+// tests/engine/ops_test.cc, tests/engine/mean_test.cc.
 #include <cmath>
 
 #include "lib/analysis/ops.h"
@@ -100,6 +100,40 @@ bool Lowering::LowerBinary(const Unit& unit) {
     return OkStatus();
   });
   Bind(n.outputs[0], y);
+  return true;
+}
+
+bool Lowering::LowerMean(const Unit& unit) {
+  const ir::Node& n = node(unit);
+  const bool folds = n.op_type == "Sum" || n.op_type == "Max" || n.op_type == "Min";
+  if (n.op_type != "Mean" && !(folds && n.inputs.size() == 1)) return false;
+  const auto paired = [&](Binary kind, const Operand& a, const Operand& b, const Shape& dims) {
+    const Operand y = NewArray(DType::kFloat, dims, Layout::kPlain);
+    const BinaryPlan plan =
+        PlanBinary(dims, BroadcastStrides(a, dims), BroadcastStrides(b, dims), y.strides());
+    AddStep("own:binary", {a, b}, {y}, [=](const StepContext& c) {
+      RunBinary(kind, plan, c.at<const float>(a), c.at<const float>(b), c.at<float>(y));
+      return OkStatus();
+    });
+    return y;
+  };
+  Operand sum;
+  for (const ir::ValueRef input : n.inputs) {
+    const Operand x = Plain(input);
+    if (!x.defined() || x.dtype != DType::kFloat) return false;
+    if (!sum.defined()) {
+      sum = x;
+      continue;
+    }
+    const auto dims = Broadcast(sum.dims, x.dims);
+    if (!dims) return false;
+    sum = paired(Binary::kAdd, sum, x, *dims);
+  }
+  if (n.inputs.size() > 1) {
+    const Operand count = ConstantFloats({static_cast<float>(n.inputs.size())});
+    sum = paired(Binary::kDiv, sum, {count.storage, count.dtype, {}, count.layout}, sum.dims);
+  }
+  Bind(n.outputs[0], sum);
   return true;
 }
 

@@ -1,7 +1,7 @@
 // Layer normalization, written out or as one op, on our own kernel: floats, 8 bits, or both in one
-// pass; normalization of channels and groups of them; local response normalization. Tests:
-// tests/engine/transformer_test.cc, tests/engine/group_norm_test.cc,
-// tests/engine/native_ops_test.cc.
+// pass; normalization of channels, groups of them and any axes; local response normalization.
+// Tests: tests/engine/transformer_test.cc, tests/engine/group_norm_test.cc,
+// tests/engine/native_ops_test.cc, tests/engine/mean_test.cc.
 #include <algorithm>
 
 #include "lib/analysis/attributes.h"
@@ -152,6 +152,54 @@ bool Lowering::LowerGroupNorm(const Unit& unit) {
     return OkStatus();
   });
   Bind(n.outputs[0], y);
+  return true;
+}
+
+bool Lowering::LowerMeanVariance(const Unit& unit) {
+  const ir::Node& n = node(unit);
+  if (n.op_type != "MeanVarianceNormalization") return false;
+  const Operand x = Get(n.inputs[0]);
+  analysis::AttributeReader read(graph_, unit.head);
+  const auto axes = read.MaybeInts("axes").value_or(std::vector<int64_t>{0, 2, 3});
+  if (!read.status().ok() || !x.defined() || x.dtype != DType::kFloat) return false;
+  const int64_t rank = static_cast<int64_t>(x.dims.size());
+  std::vector<bool> together(x.dims.size(), false);
+  for (const int64_t axis : axes) {
+    if (axis < -rank || axis >= rank) return false;
+    together[static_cast<size_t>(axis < 0 ? axis + rank : axis)] = true;
+  }
+  // What is normalized together becomes a row: as instances of one channel each.
+  ir::Shape dims;
+  std::vector<int64_t> strides;
+  std::vector<size_t> order;
+  simd::GroupNorm norm;
+  norm.groups = norm.channels = norm.positions = 1;
+  norm.epsilon = 1e-18f;  // 1e-9 of the deviation
+  for (const bool inner : {false, true}) {
+    for (size_t i = 0; i < x.dims.size(); ++i) {
+      if (together[i] != inner) continue;
+      order.push_back(i);
+      dims.push_back(x.dims[i]);
+      strides.push_back(x.strides()[i]);
+      (inner ? norm.positions : norm.groups) *= x.dims[i];
+    }
+  }
+  const Operand rows = Arranged(x, dims, strides);
+  if (!rows.defined()) return false;
+  const size_t count = static_cast<size_t>(norm.groups);
+  const Operand gain = ConstantFloats(std::vector<float>(count, 1.0f)),
+                shift = ConstantFloats(std::vector<float>(count, 0.0f));
+  const Operand y = NewArray(DType::kFloat, dims, Layout::kPlain);
+  AddStep("own:group-norm", {rows, gain, shift}, {y}, [=](const StepContext& c) {
+    ParallelRanges(norm.groups, kGrain / norm.positions + 1, [&](int64_t begin, int64_t end) {
+      simd::GroupNormRows(norm, c.at<const float>(rows), c.at<const float>(gain),
+                          c.at<const float>(shift), c.at<float>(y), begin, end);
+    });
+    return OkStatus();
+  });
+  std::vector<int64_t> back(x.dims.size());
+  for (size_t i = 0; i < order.size(); ++i) back[order[i]] = y.strides()[i];
+  Bind(n.outputs[0], Arranged(y, x.dims, back));
   return true;
 }
 

@@ -321,6 +321,16 @@ TEST(Limits, LoopsRunNoLongerThanTheyMay) {
   EXPECT_THAT(Message(beyond.status()), testing::HasSubstr("max_loop_iterations (100)"));
 }
 
+// An array that hangs on shapes alone, and is too large to be made while planning.
+TEST(Facts, LargeArraysOfShapesAreComputedByThePlan) {
+  Philox random(39);
+  Builder b;
+  const auto x = b.Input("x", {2100, 2100});
+  const auto ones = b.Op("Expand", {b.Const<float>({1, 1}, {1.0f}), b.Op("Shape", {x})});
+  b.Output(b.Op("Add", {x, b.Op("Mul", {ones, b.Const<float>({1}, {2.0f})})}));
+  ExpectAgrees(b, {{"x", RandomTensor(random, {2100, 2100})}}, 0);
+}
+
 TEST(Fetch, AnyValueAndFedOnes) {
   Philox random(36);
   Builder b;
