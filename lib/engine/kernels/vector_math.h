@@ -158,9 +158,9 @@ AZ_INLINE F16 ExpM1OfNegative(F16 x) {
 AZ_INLINE F16 Log(F16 x) {
   // x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt 2; what is below the normal numbers is brought up.
   const auto small = x < 1.17549435e-38f;
-  const I16 bits = AsInts(small ? x * 8388608.0f : x);
+  const I16 bits = AsInts(Abs(small ? x * 8388608.0f : x));
   const I16 whole = (bits - 0x3f3504f3) >> 23;
-  const F16 f = AsFloats(bits - (whole << 23)) - 1.0f;
+  const F16 f = AsFloats(bits - whole * (1 << 23)) - 1.0f;
   const F16 n = __builtin_convertvector(whole, F16) - (small ? Splat(23.0f) : Splat(0.0f));
   F16 q = f * 6.747247279e-02f + -1.167515442e-01f;
   q = q * f + 1.188757569e-01f;
