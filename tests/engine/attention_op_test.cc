@@ -1,6 +1,5 @@
 // Attention of ai.onnx against the reference: unpacked and packed heads, shared keys, masks, the
 // causal frontier; that it runs natively, and that threads do not show.
-#include "lib/support/parallel.h"
 #include "tests/engine/testing.h"
 
 namespace assize::engine {
@@ -45,15 +44,7 @@ void ExpectAttention(const AttentionCase& c, int64_t opset, Philox& random) {
   }
   b.Output(b.Op("Attention", inputs, c.attributes));
   EXPECT_TRUE(RunsNatively(b));
-  const int before = ThreadCount();
-  SetThreadCount(1);
-  ExpectAgrees(b, feeds);
-  const auto want = RunEngine(b.model, feeds);
-  SetThreadCount(5);
-  const auto got = RunEngine(b.model, feeds);
-  SetThreadCount(before);
-  ASSERT_EQ(got.size(), want.size());
-  EXPECT_EQ(got[0], want[0]) << "threads show";
+  ExpectAgreesOnThreads(b, feeds);
 }
 
 TEST(AttentionOp, HeadsOfEveryKind) {

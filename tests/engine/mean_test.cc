@@ -1,6 +1,5 @@
 // Mean, Sum, Max and Min of several operands and MeanVarianceNormalization against the reference;
 // that they run natively, and that threads do not show.
-#include "lib/support/parallel.h"
 #include "tests/engine/testing.h"
 
 namespace assize::engine {
@@ -11,13 +10,7 @@ void ExpectNativeMean(const Builder& b, const Feeds& feeds) {
   ASSERT_TRUE(program.ok()) << program.status();
   for (const StepInfo& step : Describe(**program))
     EXPECT_NE(step.kernel, "reference") << step.op_type;
-  const int before = ThreadCount();
-  SetThreadCount(1);
-  ExpectAgrees(b, feeds);
-  const auto want = RunEngine(b.model, feeds);
-  SetThreadCount(5);
-  EXPECT_EQ(RunEngine(b.model, feeds), want) << "threads show";
-  SetThreadCount(before);
+  ExpectAgreesOnThreads(b, feeds);
 }
 
 TEST(Mean, OfSeveralOperands) {

@@ -13,6 +13,7 @@
 #include "lib/ir/editor.h"
 #include "lib/ir/model.h"
 #include "lib/reference/reference.h"
+#include "lib/support/parallel.h"
 #include "lib/support/random.h"
 
 namespace assize::engine {
@@ -166,6 +167,18 @@ inline void ExpectAgrees(const Builder& b, const Feeds& feeds, double tolerance 
         std::any_of(bytes.begin(), bytes.end(), [&](std::byte x) { return x != bytes[0]; });
     EXPECT_TRUE(varies) << "MISTRUSTED: the reference's result is constant";
   }
+}
+
+// The same, and the bits are the same on one thread and on five.
+inline void ExpectAgreesOnThreads(const Builder& b, const Feeds& feeds, double tolerance = 1e-5) {
+  const int before = ThreadCount();
+  SetThreadCount(1);
+  ExpectAgrees(b, feeds, tolerance);
+  const auto alone = RunEngine(b.model, feeds);
+  SetThreadCount(5);
+  const auto together = RunEngine(b.model, feeds);
+  SetThreadCount(before);
+  EXPECT_EQ(together, alone) << "threads show";
 }
 
 // The largest number of quantization steps between two 8-bit tensors, and how many elements differ

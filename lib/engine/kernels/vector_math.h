@@ -103,11 +103,14 @@ AZ_INLINE void Turn16(const float* src, int64_t src_stride, float* dst, int64_t 
   for (int i = 0; i < 16; ++i) Store(dst + i * dst_stride, rows[i]);
 }
 
-// e^x for x <= 0, as softmax wants it: what lies below the smallest normal number becomes it. NaN
-// stays.
-AZ_INLINE F16 ExpOfNegative(F16 x) {
-  x = Max(x, Splat(-87.0f));
-  const F16 magic = Splat(12582912.0f);
+// x = n ln 2 + r, |r| <= ln 2 / 2: r and e^r - 1 = r + power. Adding 1.5 * 2^23 rounds, and leaves
+// n in the low bits of `shifted`.
+struct ExpParts {
+  F16 shifted, r, power;
+};
+constexpr float kRounder = 12582912.0f;
+AZ_INLINE ExpParts SplitExp(F16 x) {
+  const F16 magic = Splat(kRounder);
   const F16 shifted = x * 1.44269504f + magic;
   const F16 n = shifted - magic;
   const F16 r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
@@ -115,43 +118,31 @@ AZ_INLINE F16 ExpOfNegative(F16 x) {
   q = q * r + 4.166620586e-02f;
   q = q * r + 1.666651883e-01f;
   q = q * r + 5.000000095e-01f;
-  const F16 y = r + (r * r) * q + 1.0f;
-  // n stands in the low bits of `shifted`; those of the magic number leave on the left.
-  return AsFloats(AsInts(y) + (AsInts(shifted) << 23));
+  return {shifted, r, (r * r) * q};
+}
+
+// e^x for x <= 0, as softmax wants it: what lies below the smallest normal number becomes it. NaN
+// stays.
+AZ_INLINE F16 ExpOfNegative(F16 x) {
+  const ExpParts e = SplitExp(Max(x, Splat(-87.0f)));
+  // The bits of the magic number leave on the left.
+  return AsFloats(AsInts(e.r + e.power + 1.0f) + (AsInts(e.shifted) << 23));
 }
 
 // e^x, with overflow to infinity and gradual underflow; NaN stays.
 AZ_INLINE F16 Exp(F16 x) {
-  x = Max(Min(x, Splat(89.0f)), Splat(-104.0f));
-  // x = n ln 2 + r, |r| <= ln 2 / 2; adding 1.5 * 2^23 rounds, and leaves n in the low bits.
-  const F16 magic = Splat(12582912.0f);
-  const F16 shifted = x * 1.44269504f + magic;
-  const F16 n = shifted - magic;
-  const F16 r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
-  F16 q = r * 1.395048662e-03f + 8.368889808e-03f;
-  q = q * r + 4.166620586e-02f;
-  q = q * r + 1.666651883e-01f;
-  q = q * r + 5.000000095e-01f;
-  const F16 y = r + (r * r) * q + 1.0f;
+  const ExpParts e = SplitExp(Max(Min(x, Splat(89.0f)), Splat(-104.0f)));
   // 2^n in two factors, each a number whatever n is.
-  const I16 whole = AsInts(shifted) - AsInts(magic);
+  const I16 whole = AsInts(e.shifted) - AsInts(Splat(kRounder));
   const I16 half = whole >> 1, rest = whole - half;
-  return y * AsFloats((half + 127) << 23) * AsFloats((rest + 127) << 23);
+  return (e.r + e.power + 1.0f) * AsFloats((half + 127) << 23) * AsFloats((rest + 127) << 23);
 }
 
 // e^x - 1 for x <= 0, as accurate near 0 as elsewhere. NaN stays.
 AZ_INLINE F16 ExpM1OfNegative(F16 x) {
-  x = Max(x, Splat(-30.0f));  // e^-30 - 1 rounds to -1
-  const F16 magic = Splat(12582912.0f);
-  const F16 shifted = x * 1.44269504f + magic;
-  const F16 n = shifted - magic;
-  const F16 r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
-  F16 q = r * 1.395048662e-03f + 8.368889808e-03f;
-  q = q * r + 4.166620586e-02f;
-  q = q * r + 1.666651883e-01f;
-  q = q * r + 5.000000095e-01f;
-  const F16 power = AsFloats((AsInts(shifted) - AsInts(magic) + 127) << 23);
-  return (r + (r * r) * q) * power + (power - 1.0f);
+  const ExpParts e = SplitExp(Max(x, Splat(-30.0f)));  // e^-30 - 1 rounds to -1
+  const F16 scale = AsFloats((AsInts(e.shifted) - AsInts(Splat(kRounder)) + 127) << 23);
+  return (e.r + e.power) * scale + (scale - 1.0f);
 }
 
 // log x; -infinity at 0, NaN below it.
