@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/analysis/infer.h"
+#include "lib/analysis/traits.h"
 
 namespace assize::analysis {
 
@@ -24,13 +25,6 @@ constexpr std::array<std::string_view, 7> kTypeAttributes = {
     "to",        "dtype", "output_dtype", "output_datatype", "precision", "softmax_precision",
     "stash_type"};
 
-// Ops whose time goes into multiply-adds.
-constexpr std::array<std::string_view, 9> kLayers = {
-    "Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum", "LSTM", "GRU", "RNN", "Attention"};
-constexpr std::array<std::string_view, 8> kMicrosoftLayers = {
-    "Attention", "MultiHeadAttention", "GroupQueryAttention", "FusedConv",
-    "FusedGemm", "FusedMatMul",        "MatMulNBits",         "QAttention"};
-
 template <size_t N>
 bool Among(const std::array<std::string_view, N>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -46,11 +40,6 @@ bool Mentions16(const ir::Attribute& attribute) {
     return IsTypeAttribute(attribute.name) && Is16(static_cast<DType>(*number));
   }
   return false;
-}
-
-bool IsLayer(const ir::Node& node) {
-  if (IsMainDomain(node.domain)) return Among(kLayers, node.op_type);
-  return node.domain == "com.microsoft" && Among(kMicrosoftLayers, node.op_type);
 }
 
 bool HoldsLayer(const ir::Model& model, const Graph& graph, int depth) {

@@ -28,6 +28,19 @@ bool IsControlFlow(const ir::Node& node) {
          std::find(kControl.begin(), kControl.end(), node.op_type) != kControl.end();
 }
 
+bool IsLayer(const ir::Node& node) {
+  static constexpr std::array<std::string_view, 9> kLayers = {
+      "Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum", "LSTM", "GRU", "RNN", "Attention"};
+  static constexpr std::array<std::string_view, 8> kMicrosoftLayers = {
+      "Attention", "MultiHeadAttention", "GroupQueryAttention", "FusedConv",
+      "FusedGemm", "FusedMatMul",        "MatMulNBits",         "QAttention"};
+  const auto among = [&](const auto& names) {
+    return std::find(names.begin(), names.end(), node.op_type) != names.end();
+  };
+  if (ir::IsMainDomain(node.domain)) return among(kLayers);
+  return node.domain == "com.microsoft" && among(kMicrosoftLayers);
+}
+
 bool IsPure(const ir::Node& node) {
   // Of com.microsoft the table holds the ops we run; the others may be anything.
   if (node.domain == "com.microsoft") return !SchemaVersions(node.domain, node.op_type).empty();

@@ -6,25 +6,21 @@
 #include <string_view>
 #include <utility>
 
-#include "lib/engine/facts.h"
+#include "lib/analysis/traits.h"
 #include "lib/engine/program.h"
 #include "lib/ir/editor.h"
 
 namespace assize::engine {
 namespace {
 
-bool IsLoop(const ir::Node& node) {
-  return IsOnnx(node) &&
-         (node.op_type == "Loop" || node.op_type == "Scan" || node.op_type == "SequenceMap");
-}
+bool IsLoop(const ir::Node& node) { return analysis::IsControlFlow(node) && node.op_type != "If"; }
 
+// A layer of floats, or as heavy.
 bool IsHeavy(const ir::Node& node) {
-  static const std::set<std::string_view> kOps = {
-      "Attention",     "Conv",        "ConvInteger", "ConvTranspose", "DeformConv",
-      "Einsum",        "GRU",         "Gemm",        "LSTM",          "MatMul",
-      "MatMulInteger", "QLinearConv", "QGemm",       "Resize",        "QLinearMatMul",
-      "MatMulNBits",   "RNN"};
-  return kOps.contains(node.op_type);
+  static const std::set<std::string_view> kOps = {"ConvInteger", "DeformConv",  "MatMulInteger",
+                                                  "QGemm",       "QLinearConv", "QLinearMatMul",
+                                                  "Resize"};
+  return analysis::IsLayer(node) || kOps.contains(node.op_type);
 }
 
 // True when `is` holds for a node of the graph or of a graph within it.
@@ -102,6 +98,11 @@ std::shared_ptr<const Program> Bodies::For(const ir::Node& node, const ir::Graph
   }
   const std::scoped_lock lock(mutex_);
   return programs_.emplace(&body, std::move(program)).first->second;
+}
+
+void Bodies::LeaveToReference(const ir::Graph& body) const {
+  const std::scoped_lock lock(mutex_);
+  programs_[&body] = nullptr;
 }
 
 std::map<std::string, ir::Tensor> FeedsOf(const Program& program, const ir::Graph& body,

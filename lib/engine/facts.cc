@@ -21,12 +21,6 @@ using ir::Shape;
 // Bytes of a shape-derived value that is worth evaluating while planning.
 constexpr int64_t kMaxEvaluatedBytes = int64_t{1} << 24;
 
-std::optional<int64_t> NormalAxis(int64_t axis, int64_t rank) {
-  if (axis < 0) axis += rank;
-  if (axis < 0 || axis >= rank) return std::nullopt;
-  return axis;
-}
-
 // What every rule and every kernel takes for granted: the inputs and outputs that the op's schema
 // asks for, and no more. A node without them runs alone, in the reference, which says what is
 // missing.
@@ -65,6 +59,12 @@ std::optional<Shape> Convolved(const Shape& x, const Shape& w, int64_t group,
 }
 
 }  // namespace
+
+std::optional<int64_t> NormalAxis(int64_t axis, int64_t rank) {
+  if (axis < 0) axis += rank;
+  if (axis < 0 || axis >= rank) return std::nullopt;
+  return axis;
+}
 
 bool IsOnnx(const ir::Node& node) { return ir::IsMainDomain(node.domain); }
 

@@ -61,6 +61,8 @@ class Facts {
 };
 
 // Ops whose one result has the first input's type and dims, whatever they compute.
+// Counted from the front; nullopt when there is no such axis.
+std::optional<int64_t> NormalAxis(int64_t axis, int64_t rank);
 bool IsUnarySameShape(const ir::Node& node);
 // Ops on two operands with broadcasting that keep the element type.
 bool IsBinaryArithmetic(const ir::Node& node);

@@ -46,12 +46,10 @@ std::optional<Shape> Facts::IndexedDims(ir::NodeRef ref, const ir::Node& node) {
   analysis::AttributeReader read(graph(), ref);
   const Shape& indices = which->dims;
   if (!op.ends_with("ND")) {
-    int64_t axis = read.Int("axis", 0);
-    if (axis < 0) axis += rank;
-    if (!read.status().ok() || axis < 0 || axis >= rank || indices.size() != x.dims.size())
-      return std::nullopt;
+    const auto axis = NormalAxis(read.Int("axis", 0), rank);
+    if (!read.status().ok() || !axis || indices.size() != x.dims.size()) return std::nullopt;
     for (size_t i = 0; i < indices.size(); ++i) {
-      if (static_cast<int64_t>(i) != axis && indices[i] > x.dims[i]) return std::nullopt;
+      if (static_cast<int64_t>(i) != *axis && indices[i] > x.dims[i]) return std::nullopt;
     }
     if (!scatter) return indices;
     return updates->dims == indices ? std::optional(x.dims) : std::nullopt;
@@ -132,12 +130,11 @@ bool Facts::InferMore(ir::NodeRef ref, const ir::Node& node, std::vector<ValueFa
   if (op == "OneHot" && runs) {
     const ValueFact* values = Find(node.inputs[2]);
     const auto depth = KnownInts(node.inputs[1]);
-    int64_t axis = read.Int("axis", -1);
-    if (axis < 0) axis += rank + 1;
-    if (!read.status().ok() || axis < 0 || axis > rank || values == nullptr || !depth) return false;
+    const auto axis = NormalAxis(read.Int("axis", -1), rank + 1);
+    if (!read.status().ok() || !axis || values == nullptr || !depth) return false;
     if (depth->size() != 1 || (*depth)[0] < 0 || values->dims != Shape{2}) return false;
     Shape shape = dims;
-    shape.insert(shape.begin() + axis, (*depth)[0]);
+    shape.insert(shape.begin() + *axis, (*depth)[0]);
     return one(values->dtype, shape);
   }
   if (auto shape = runs ? IndexedDims(ref, node) : std::nullopt) return one(dtype, *shape);

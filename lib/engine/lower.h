@@ -13,6 +13,7 @@
 #include "lib/engine/dnnl_steps.h"
 #include "lib/engine/facts.h"
 #include "lib/engine/kernels/byte_grid.h"
+#include "lib/engine/kernels/norm.h"
 #include "lib/engine/plan.h"
 #include "lib/engine/units.h"
 
@@ -101,6 +102,11 @@ class Lowering {
   int PackedWeights(const Unit& unit, const dnnl::memory::desc& order,
                     const std::function<std::shared_ptr<std::byte>()>& make);
   void AddScratchpad(const dnnl::memory::desc& desc, std::vector<DnnlArgument>& arguments);
+  // Rows of one group each, in plain arrays.
+  void AddGroupNorm(const simd::GroupNorm& norm, int64_t rows, const Operand& x,
+                    const Operand& gain, const Operand& shift, const Operand& y);
+  void AddBinary(const std::string& kernel, Binary kind, const BinaryPlan& plan, const Operand& a,
+                 const Operand& b, const Operand& y);
   void AddCopy(const Operand& from, const Operand& to, const std::string& kernel);
   // The elements of `x` at `strides` as a plain array of `dims`: where they are, or a copy.
   Operand Arranged(const Operand& x, const ir::Shape& dims, const std::vector<int64_t>& strides);

@@ -192,10 +192,7 @@ Operand Lowering::EinsumOfTwo(const Unit& unit, const Equation& equation) {
     const Operand y = NewArray(DType::kFloat, y_dims, Layout::kPlain);
     const BinaryPlan plan = PlanBinary(y_dims, Picked(equation.output, terms[0].strides),
                                        Picked(equation.output, terms[1].strides), y.strides());
-    AddStep("own:binary", {a, b}, {y}, [=](const StepContext& c) {
-      RunBinary(Binary::kMul, plan, c.at<const float>(a), c.at<const float>(b), c.at<float>(y));
-      return OkStatus();
-    });
+    AddBinary("own:binary", Binary::kMul, plan, a, b, y);
     return y;
   }
 

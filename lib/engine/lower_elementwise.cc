@@ -33,6 +33,14 @@ bool Lowering::LowerActivation(const Unit& unit) {
   return true;
 }
 
+void Lowering::AddBinary(const std::string& kernel, Binary kind, const BinaryPlan& plan,
+                         const Operand& a, const Operand& b, const Operand& y) {
+  AddStep(kernel, {a, b}, {y}, [=](const StepContext& c) {
+    RunBinary(kind, plan, c.at<const float>(a), c.at<const float>(b), c.at<float>(y));
+    return OkStatus();
+  });
+}
+
 Operand Lowering::AddedTo(const Operand& a, const Operand& b) {
   const auto dims = Broadcast(a.dims, b.dims);
   if (!dims || !a.defined() || !b.defined() || b.dtype != DType::kFloat || *dims != a.dims)
@@ -44,10 +52,7 @@ Operand Lowering::AddedTo(const Operand& a, const Operand& b) {
   const Operand y = ResultLike(a, DType::kFloat);
   const BinaryPlan plan =
       PlanBinary(*dims, BroadcastStrides(a, *dims), BroadcastStrides(right, *dims), y.strides());
-  AddStep("own:add", {a, right}, {y}, [a, right, y, plan](const StepContext& c) {
-    RunBinary(Binary::kAdd, plan, c.at<const float>(a), c.at<const float>(right), c.at<float>(y));
-    return OkStatus();
-  });
+  AddBinary("own:add", Binary::kAdd, plan, a, right, y);
   return y;
 }
 
@@ -95,10 +100,7 @@ bool Lowering::LowerBinary(const Unit& unit) {
   }
   const BinaryPlan plan =
       PlanBinary(dims, BroadcastStrides(a, dims), BroadcastStrides(b, dims), y.strides());
-  AddStep("own:binary", {a, b}, {y}, [kind = *kind, a, b, y, plan](const StepContext& c) {
-    RunBinary(kind, plan, c.at<const float>(a), c.at<const float>(b), c.at<float>(y));
-    return OkStatus();
-  });
+  AddBinary("own:binary", *kind, plan, a, b, y);
   Bind(n.outputs[0], y);
   return true;
 }
@@ -111,10 +113,7 @@ bool Lowering::LowerMean(const Unit& unit) {
     const Operand y = NewArray(DType::kFloat, dims, Layout::kPlain);
     const BinaryPlan plan =
         PlanBinary(dims, BroadcastStrides(a, dims), BroadcastStrides(b, dims), y.strides());
-    AddStep("own:binary", {a, b}, {y}, [=](const StepContext& c) {
-      RunBinary(kind, plan, c.at<const float>(a), c.at<const float>(b), c.at<float>(y));
-      return OkStatus();
-    });
+    AddBinary("own:binary", kind, plan, a, b, y);
     return y;
   };
   Operand sum;

@@ -88,6 +88,18 @@ bool Lowering::LowerLrn(const Unit& unit) {
   return true;
 }
 
+void Lowering::AddGroupNorm(const simd::GroupNorm& norm, int64_t rows, const Operand& x,
+                            const Operand& gain, const Operand& shift, const Operand& y) {
+  const int64_t width = norm.channels * norm.positions;
+  AddStep("own:group-norm", {x, gain, shift}, {y}, [=](const StepContext& c) {
+    ParallelRanges(rows, kGrain / width + 1, [&](int64_t begin, int64_t end) {
+      simd::GroupNormRows(norm, c.at<const float>(x), c.at<const float>(gain),
+                          c.at<const float>(shift), c.at<float>(y), begin, end);
+    });
+    return OkStatus();
+  });
+}
+
 bool Lowering::LowerGroupNorm(const Unit& unit) {
   const ir::Node& n = node(unit);
   const bool instance = n.op_type == "InstanceNormalization";
@@ -113,14 +125,7 @@ bool Lowering::LowerGroupNorm(const Unit& unit) {
   const Operand y =
       apart ? ResultLike(x, DType::kFloat) : NewArray(DType::kFloat, x.dims, x.layout);
   if (x.layout == Layout::kPlain) {
-    const int64_t width = norm.channels * norm.positions;
-    AddStep("own:group-norm", {x, gain, shift}, {y}, [=](const StepContext& c) {
-      ParallelRanges(samples * norm.groups, kGrain / width + 1, [&](int64_t begin, int64_t end) {
-        simd::GroupNormRows(norm, c.at<const float>(x), c.at<const float>(gain),
-                            c.at<const float>(shift), c.at<float>(y), begin, end);
-      });
-      return OkStatus();
-    });
+    AddGroupNorm(norm, samples * norm.groups, x, gain, shift, y);
     Bind(n.outputs[0], y);
     return true;
   }
@@ -190,13 +195,7 @@ bool Lowering::LowerMeanVariance(const Unit& unit) {
   const Operand gain = ConstantFloats(std::vector<float>(count, 1.0f)),
                 shift = ConstantFloats(std::vector<float>(count, 0.0f));
   const Operand y = NewArray(DType::kFloat, dims, Layout::kPlain);
-  AddStep("own:group-norm", {rows, gain, shift}, {y}, [=](const StepContext& c) {
-    ParallelRanges(norm.groups, kGrain / norm.positions + 1, [&](int64_t begin, int64_t end) {
-      simd::GroupNormRows(norm, c.at<const float>(rows), c.at<const float>(gain),
-                          c.at<const float>(shift), c.at<float>(y), begin, end);
-    });
-    return OkStatus();
-  });
+  AddGroupNorm(norm, norm.groups, rows, gain, shift, y);
   std::vector<int64_t> back(x.dims.size());
   for (size_t i = 0; i < order.size(); ++i) back[order[i]] = y.strides()[i];
   Bind(n.outputs[0], Arranged(y, x.dims, back));

@@ -190,8 +190,10 @@ std::optional<StatusOr<RuntimeValues>> Session::Impl::RunBody(const ir::Node& no
     session->set_profiling(profiling);
   }
   auto results = session->Run(FeedsOf(*compiled, body, inputs, captures));
-  if (absl::IsUnimplemented(results.status()))
-    return std::nullopt;  // sequences are the reference's
+  if (absl::IsUnimplemented(results.status())) {  // sequences are the reference's
+    program->bodies().LeaveToReference(body);
+    return std::nullopt;
+  }
   if (!results.ok()) return results.status();
   RuntimeValues values;
   for (ir::Tensor& tensor : *results)

@@ -69,13 +69,14 @@ StatusOr<ir::Model> ImportScanned(std::string_view bytes, std::shared_ptr<const 
   return model;
 }
 
+// Of a mapped file, which is not in memory afterwards: who needs weights reads them again.
 Digest DigestOf(std::span<const std::byte> mapped) {
   constexpr size_t kPiece = size_t{16} << 20;
   Sha256Stream stream;
   for (size_t at = 0; at < mapped.size(); at += kPiece) {
     const auto piece = mapped.subspan(at, std::min(kPiece, mapped.size() - at));
     stream.Update(piece);
-    DropPages(piece);  // or a large file would be in memory whole
+    DropPages(piece);
   }
   return stream.Finish();
 }
@@ -110,8 +111,11 @@ StatusOr<Imported> ImportFile(const std::string& path, const ImportOptions& opti
   AZ_ASSIGN_OR_RETURN(imported.model,
                       ImportScanned({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
                                     *file, path, external, options.limits));
-  if (options.digests) imported.file_digest = DigestOf(bytes);
-  DropPages(bytes);  // who needs weights reads them again
+  if (options.digests) {
+    imported.file_digest = DigestOf(bytes);
+  } else {
+    DropPages(bytes);
+  }
   imported.file_bytes = bytes.size();
   for (const auto& [location, data] : external.files()) {
     const Digest digest = options.digests ? DigestOf(data->bytes()) : Digest{};

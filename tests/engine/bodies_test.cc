@@ -169,8 +169,10 @@ TEST(Bodies, SequencesStayWithTheReference) {
   const auto sequence =
       b.Op("If", {on}, {branch("then_branch", "Neg"), branch("else_branch", "Abs")});
   b.Output(b.Op("ConcatFromSequence", {sequence}, {Int("axis", 0)}));
-  ExpectAgrees(b, {{"x", RandomTensor(random, {3, 4})}, {"on", ir::Tensor::Of<bool>({}, {true})}},
-               0);
+  const Feeds feeds = {{"x", RandomTensor(random, {3, 4})},
+                       {"on", ir::Tensor::Of<bool>({}, {true})}};
+  ExpectAgrees(b, feeds, 0);
+  KernelsOf(b, feeds, 0);  // and in a session's second run
 }
 
 }  // namespace

@@ -222,8 +222,11 @@ const std::vector<ElementCase> kElementCases = {
     {{20, 7, 200}, {20, 9, 190}, 1},
 };
 
-TEST(Indexing, GatheredElements) {
-  Philox random(405);
+// body(random, dims of x, indices, element type, axis) for each case and type of elements and
+// indices. The same place comes up again and again.
+template <typename Body>
+void ForElementCases(uint64_t seed, const Body& body) {
+  Philox random(seed);
   for (const auto& [x_dims, dims, axis] : kElementCases) {
     const int64_t extent =
         x_dims[static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(x_dims.size()) : axis)];
@@ -233,43 +236,40 @@ TEST(Indexing, GatheredElements) {
                                  axis, ir::ShortNameOf(dtype)));
         const ir::Tensor indices =
             IndexTensor(index, dims, RandomIndices(random, ir::ElementCount(dims).value(), extent));
-        Builder b;
-        const auto x = b.Input("x", x_dims, dtype);
-        b.Output(b.Op("GatherElements", {x, b.Input("i", dims, index)}, {Int("axis", axis)}));
-        b.Output(b.Op("GatherElements", {x, b.Const(indices)}, {Int("axis", axis)}));
-        ExpectOwnKernels(b);
-        ExpectSameBits(b, {{"x", RandomElements(random, dtype, x_dims)}, {"i", indices}});
+        body(random, x_dims, indices, dtype, axis);
       }
     }
   }
 }
 
+TEST(Indexing, GatheredElements) {
+  ForElementCases(405, [](Philox& random, const ir::Shape& x_dims, const ir::Tensor& indices,
+                          DType dtype, int64_t axis) {
+    Builder b;
+    const auto x = b.Input("x", x_dims, dtype);
+    b.Output(b.Op("GatherElements", {x, b.Input("i", indices.dims(), indices.dtype())},
+                  {Int("axis", axis)}));
+    b.Output(b.Op("GatherElements", {x, b.Const(indices)}, {Int("axis", axis)}));
+    ExpectOwnKernels(b);
+    ExpectSameBits(b, {{"x", RandomElements(random, dtype, x_dims)}, {"i", indices}});
+  });
+}
+
+// Of several elements for one place the last one counts.
 TEST(Indexing, ScatteredElements) {
-  Philox random(406);
-  for (const auto& [x_dims, dims, axis] : kElementCases) {
-    const int64_t extent =
-        x_dims[static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(x_dims.size()) : axis)];
-    for (const DType dtype : kMovedTypes) {
-      for (const DType index : {DType::kInt64, DType::kInt32}) {
-        SCOPED_TRACE(fmt::format("{} by {} axis {} {}", ir::ShapeText(x_dims), ir::ShapeText(dims),
-                                 axis, ir::ShortNameOf(dtype)));
-        // The same place comes up again and again: the last one counts.
-        const ir::Tensor indices =
-            IndexTensor(index, dims, RandomIndices(random, ir::ElementCount(dims).value(), extent));
-        Builder b;
-        const auto x = b.Input("x", x_dims, dtype), updates = b.Input("u", dims, dtype);
-        const auto i = b.Input("i", dims, index);
-        b.Output(b.Op("ScatterElements", {x, i, updates}, {Int("axis", axis)}));
-        b.Output(b.Op("ScatterElements",
-                      {b.Const(RandomElements(random, dtype, x_dims)), i, updates},
-                      {Int("axis", axis)}));
-        ExpectOwnKernels(b);
-        ExpectSameBits(b, {{"x", RandomElements(random, dtype, x_dims)},
-                           {"u", RandomElements(random, dtype, dims)},
-                           {"i", indices}});
-      }
-    }
-  }
+  ForElementCases(406, [](Philox& random, const ir::Shape& x_dims, const ir::Tensor& indices,
+                          DType dtype, int64_t axis) {
+    Builder b;
+    const auto x = b.Input("x", x_dims, dtype), updates = b.Input("u", indices.dims(), dtype);
+    const auto i = b.Input("i", indices.dims(), indices.dtype());
+    b.Output(b.Op("ScatterElements", {x, i, updates}, {Int("axis", axis)}));
+    b.Output(b.Op("ScatterElements", {b.Const(RandomElements(random, dtype, x_dims)), i, updates},
+                  {Int("axis", axis)}));
+    ExpectOwnKernels(b);
+    ExpectSameBits(b, {{"x", RandomElements(random, dtype, x_dims)},
+                       {"u", RandomElements(random, dtype, indices.dims())},
+                       {"i", indices}});
+  });
 }
 
 TEST(Indexing, ScatterOfOpset10) {

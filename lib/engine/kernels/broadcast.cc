@@ -24,10 +24,6 @@ void Walk(const BroadcastPlan& plan, size_t depth, std::array<int64_t, 3> in, in
   }
 }
 
-bool StepsAreOneOrZero(int64_t a, int64_t b) {
-  return (a == 0 || a == 1) && (b == 0 || b == 1) && a + b > 0;
-}
-
 template <typename T, typename R>
 using RowOf = void(const T* a, int64_t a_step, const T* b, int64_t b_step, R* y, int64_t count);
 
@@ -37,7 +33,7 @@ void Pair(const BroadcastPlan& plan, const std::byte* a, const std::byte* b, std
   const T *left = reinterpret_cast<const T*>(a), *right = reinterpret_cast<const T*>(b);
   R* to = reinterpret_cast<R*>(y);
   const BroadcastPlan::Dim& last = plan.dims.back();
-  const bool in_rows = row != nullptr && last.out == 1 && StepsAreOneOrZero(last.in[0], last.in[1]);
+  const bool in_rows = row != nullptr && last.out == 1 && simd::AreRowSteps(last.in[0], last.in[1]);
   auto run = [&](const std::array<int64_t, 3>& in, int64_t out) {
     const T *p = left + in[0], *q = right + in[1];
     R* r = to + out;

@@ -39,8 +39,7 @@ void MapPairs(const BinaryPlan& plan, size_t depth, int64_t size, const float* a
     }
     return;
   }
-  if (dim.y == 1 && (dim.a == 0 || dim.a == 1) && (dim.b == 0 || dim.b == 1) && dim.a + dim.b > 0)
-    return row(a, dim.a, b, dim.b, y, size);
+  if (dim.y == 1 && simd::AreRowSteps(dim.a, dim.b)) return row(a, dim.a, b, dim.b, y, size);
   for (int64_t i = 0; i < size; ++i) y[i * dim.y] = f(a[i * dim.a], b[i * dim.b]);
 }
 

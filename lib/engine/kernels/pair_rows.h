@@ -7,6 +7,10 @@
 
 namespace assize::engine::simd {
 
+inline bool AreRowSteps(int64_t a, int64_t b) {
+  return (a == 0 || a == 1) && (b == 0 || b == 1) && a + b > 0;
+}
+
 using FloatRow = void(const float* a, int64_t a_step, const float* b, int64_t b_step, float* y,
                       int64_t count);
 FloatRow AddRow, SubRow, MulRow, DivRow, PReluRow;

@@ -103,12 +103,14 @@ AZ_INLINE void Turn16(const float* src, int64_t src_stride, float* dst, int64_t 
   for (int i = 0; i < 16; ++i) Store(dst + i * dst_stride, rows[i]);
 }
 
-// x = n ln 2 + r, |r| <= ln 2 / 2: r and e^r - 1 = r + power. Adding 1.5 * 2^23 rounds, and leaves
-// n in the low bits of `shifted`.
+// 1.5 * 2^23: added and taken away it rounds to a whole number, ties to even; while it is there the
+// number stands in the low bits.
+constexpr float kRounder = 12582912.0f;
+
+// x = n ln 2 + r, |r| <= ln 2 / 2: r and e^r - 1 = r + power; n in the low bits of `shifted`.
 struct ExpParts {
   F16 shifted, r, power;
 };
-constexpr float kRounder = 12582912.0f;
 AZ_INLINE ExpParts SplitExp(F16 x) {
   const F16 magic = Splat(kRounder);
   const F16 shifted = x * 1.44269504f + magic;
@@ -220,7 +222,7 @@ AZ_INLINE F16 GeluTanh(F16 x) {
 
 // Rounds to even and adds `zero`; what comes out must fit a byte.
 AZ_INLINE B16 Rounded(F16 v, int32_t zero) {
-  const F16 magic = Splat(12582912.0f);
+  const F16 magic = Splat(kRounder);
   v = (v + magic) - magic;
   return __builtin_convertvector(__builtin_convertvector(v, I16) + zero, B16);
 }
